@@ -1,0 +1,3 @@
+"""The password reset of Auth0's `/dbconnections/change_password`, for any Django site."""
+
+__version__ = "0.1.0"

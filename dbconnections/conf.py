@@ -1,0 +1,149 @@
+"""Every setting of the app: name, type, default and meaning.
+
+A site sets them in one dict, ``DBCONNECTIONS``. Each is read when it is used, so
+``override_settings`` works and nothing is frozen at import::
+
+    from dbconnections.conf import settings
+
+    settings.BASE_URL
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Generic, TypeVar, overload
+
+from django.conf import settings as django_settings
+
+T = TypeVar("T")
+
+
+class Setting(Generic[T]):
+    """One key of ``DBCONNECTIONS``; its type is the type of its default."""
+
+    name: str
+
+    def __init__(self, default: T, meaning: str, *, choices: tuple[T, ...] = ()) -> None:
+        self.default = default
+        self.meaning = meaning
+        self.choices = choices
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Setting[T]": ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> "Setting[T] | T":
+        if instance is None:
+            return self
+        value: T = configured().get(self.name, self.default)
+        return value
+
+    def problem(self, value: object) -> str:
+        """Say what is wrong with a configured value, or return an empty string."""
+        expected = type(self.default)
+        # bool is an int to Python, but `True` is no number of proxies.
+        if not isinstance(value, expected) or isinstance(value, bool) is not (expected is bool):
+            return f"must be of type {expected.__name__}, not {type(value).__name__}"
+        if self.choices and value not in self.choices:
+            return f"must be one of {', '.join(repr(choice) for choice in self.choices)}"
+        if isinstance(value, int) and value < 0:
+            return "must not be negative"
+        if isinstance(value, timedelta) and value < timedelta():
+            return "must not be negative"
+        return ""
+
+
+class Settings:
+    """The settings of ``DBCONNECTIONS``, each with its default."""
+
+    BASE_URL = Setting(
+        "",
+        "Scheme and host that mailed links start with, such as `https://login.example.com`. "
+        "Never taken from a request, except while `DEBUG` is on and this is empty.",
+    )
+    USER_STORES: Setting[dict[str, Any]] = Setting(
+        {"default": {"BACKEND": "dbconnections.accounts.ModelUserStore"}},
+        "Where accounts live: a name for each store, with its `BACKEND` (dotted path) and "
+        "`OPTIONS` (keyword arguments). A connection names the store it uses.",
+    )
+    RESET_UNUSABLE_PASSWORDS = Setting(
+        False,
+        "Whether an account without a usable password (single sign-on only) may set one.",
+    )
+    PASSWORD_MAX_LENGTH = Setting(
+        128,
+        "Characters a password may have; a longer one is refused before any rule or hasher "
+        "sees it, never shortened (OWASP ASVS 4.0.3, 2.1.2).",
+    )
+    MAX_BODY_SIZE = Setting(8192, "Bytes a request body may have; a larger one is answered 413.")
+    RATE_LIMIT = Setting(
+        "10/10 minutes",
+        "Requests per IP address and e-mail address (Auth0 allows ten, and one more a minute). "
+        "Empty switches it off.",
+    )
+    RATE_LIMIT_PER_IP = Setting(
+        "100/10 minutes",
+        "Requests per IP address, whatever they ask for. Empty switches it off.",
+    )
+    RATE_LIMIT_PAGES = Setting(
+        "30/10 minutes",
+        "Submitted forms and unknown links per IP address on the pages. Empty switches it off.",
+    )
+    RATE_LIMIT_STORAGE = Setting(
+        "memory://",
+        "Where requests are counted: a storage URI of the `limits` library. `memory://` counts "
+        "in each process by itself; `redis://host:6379/1` is shared.",
+    )
+    TRUSTED_PROXIES = Setting(
+        0,
+        "Reverse proxies in front of the site that append to `X-Forwarded-For`. "
+        "0 ignores the header, which anyone can send.",
+    )
+    MAIL_CAPS: Setting[list[tuple[int, timedelta]]] = Setting(
+        [(3, timedelta(minutes=15)), (6, timedelta(days=1))],
+        "Reset mails an address gets at most within each period. Further requests are "
+        "answered as ever, but nothing is sent.",
+    )
+    FROM_EMAIL = Setting("", "Sender of the mails; empty means `DEFAULT_FROM_EMAIL`.")
+    WAKE_UP = Setting(
+        "thread",
+        "What delivers a mail soon after its request: `thread`, one in this process; `task`, "
+        "the Django Tasks backend; `none`, only `manage.py deliver_reset_emails`.",
+        choices=("thread", "task", "none"),
+    )
+    TASK_BACKEND = Setting("default", "With `WAKE_UP` `task`: the alias in `TASKS`.")
+    TASK_QUEUE = Setting("default", "With `WAKE_UP` `task`: the queue.")
+    DELIVERY_LEASE = Setting(
+        timedelta(minutes=2),
+        "How long a worker may take over one mail before another takes it to have died. "
+        "Must be longer than the e-mail backend's time-out.",
+    )
+    DELIVERY_BATCH = Setting(20, "Mails a worker claims at a time and sends over one connection.")
+    DELIVERY_MAX_ATTEMPTS = Setting(
+        12, "Attempts to send one mail; after the last it is undeliverable."
+    )
+    DELIVERY_MAX_DELAY = Setting(
+        timedelta(minutes=15), "Longest pause between two attempts; pauses double from 10 s."
+    )
+    EMAIL_TIMEOUT = Setting(
+        timedelta(seconds=30),
+        "Time-out for an SMTP server where the site's own `EMAIL_TIMEOUT` sets none.",
+    )
+    MAX_RETYPES = Setting(
+        5, "Wrong attempts to retype a password before the link is closed for good."
+    )
+
+
+settings = Settings()
+
+
+def configured() -> Mapping[str, Any]:
+    """Return the site's ``DBCONNECTIONS``, empty when it has none."""
+    return getattr(django_settings, "DBCONNECTIONS", {})
+
+
+def all_settings() -> dict[str, Setting[Any]]:
+    """Return every setting by name, in the order of this file."""
+    return {name: value for name, value in vars(Settings).items() if isinstance(value, Setting)}

@@ -1,0 +1,33 @@
+"""A password on its way through the code, kept out of logs and error reports."""
+
+
+class Secret:
+    """Text that prints as nothing.
+
+    Tracebacks in logs, error mails and trackers print local variables; ``sensitive_variables``
+    guards single functions and form posts only, not the frames of a framework in between.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself; call it only where it is consumed."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> str:
+        raise TypeError("A secret is not pickled: it would end up in a queue or cache.")
