@@ -1,0 +1,419 @@
+"""Clients, connections and reset tickets: what the administrator sets and what was asked."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
+from django.utils.crypto import get_random_string
+from django.utils.translation import gettext_lazy as _
+
+from dbconnections.clock import DatabaseNow
+from dbconnections.validators import (
+    validate_client_id,
+    validate_connection_name,
+    validate_origin,
+    validate_result_url,
+)
+
+DATABASE_STRATEGY = "auth0"
+
+
+def generate_client_id() -> str:
+    """Return 32 random letters and digits, the form Auth0 gives its client ids."""
+    return get_random_string(32)
+
+
+class ClientQuerySet(models.QuerySet["Client"]):
+    def asking(self, client_id: str, connection: str, origin: str) -> "ClientQuerySet":
+        """Find an active client and, in the same SELECT, the connection it asks for.
+
+        The client has ``asked``, the active connection of that name if it is enabled for the
+        client, and ``asking_origin``, the origin if it is allowed.
+        """
+        is_asked = Q(connections__name=connection, connections__is_active=True)
+        allowed = AllowedOrigin.objects.filter(client=OuterRef("pk"), origin=origin)
+        active: Any = self.filter(client_id=client_id, is_active=True)
+        clients: ClientQuerySet = (
+            active.annotate(
+                asked=FilteredRelation("connections", condition=is_asked),
+                asking_origin=Subquery(allowed.values("origin")[:1]),
+            )
+            .select_related("asked")
+            # There is a row for each of the client's connections, empty for all but one.
+            .order_by(F("asked__pk").asc(nulls_last=True))
+        )
+        return clients
+
+
+class Client(models.Model):
+    """An application whose front end asks for password resets."""
+
+    class Confirmation(models.TextChoices):
+        BUTTON = "button", _("Press a button")
+        RETYPE = "retype", _("Type the password again")
+
+    client_id = models.CharField(
+        _("client ID"),
+        max_length=64,
+        unique=True,
+        blank=True,
+        validators=[validate_client_id],
+        help_text=_(
+            "What the application sends as client_id; it is public. Keep the one you had at "
+            "Auth0, or leave this empty to have one made."
+        ),
+    )
+    name = models.CharField(
+        _("name"),
+        max_length=100,
+        help_text=_("The application's name as its users know it; it is in mails and pages."),
+    )
+    is_active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_("Off: requests are refused and links already mailed stop working."),
+    )
+    accepts_password = models.BooleanField(
+        _("accepts a password"),
+        default=False,
+        help_text=_(
+            "For Lock 8 and older: the request may carry the new password, which is set when "
+            "the person confirms it. Leave off for Lock 9 and later."
+        ),
+    )
+    confirmation = models.CharField(
+        _("confirmation"),
+        max_length=8,
+        choices=Confirmation.choices,
+        default=Confirmation.BUTTON,
+        help_text=_(
+            "How a password sent with the request is confirmed. Typing it again also stops "
+            "somebody else's password from being confirmed by a careless click."
+        ),
+    )
+    result_url = models.CharField(
+        _("way back"),
+        max_length=500,
+        blank=True,
+        validators=[validate_result_url],
+        help_text=_("Where the last page leads back to, such as https://app.example.com/login."),
+    )
+
+    objects = ClientQuerySet.as_manager()
+
+    # Annotated by `asking()`.
+    asking_origin: str | None
+
+    class Meta:
+        verbose_name = _("client")
+        verbose_name_plural = _("clients")
+        ordering = ("name", "client_id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.client_id = self.client_id or generate_client_id()
+        super().save(*args, **kwargs)
+
+
+class AllowedOrigin(models.Model):
+    """An origin from which a browser may call for a client."""
+
+    client = models.ForeignKey(Client, models.CASCADE, related_name="allowed_origins")
+    origin = models.CharField(
+        _("origin"),
+        max_length=255,
+        validators=[validate_origin],
+        help_text=_("Scheme and host of a front end, such as https://app.example.com."),
+    )
+
+    class Meta:
+        verbose_name = _("allowed origin")
+        verbose_name_plural = _("allowed origins")
+        ordering = ("origin",)
+        constraints: ClassVar = [
+            # Led by the origin, so that it also serves the preflight, which knows no client.
+            models.UniqueConstraint(fields=["origin", "client"], name="dbconnections_origin_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class Connection(models.Model):
+    """A set of accounts, and the rules for their passwords and links."""
+
+    name = models.CharField(
+        _("name"),
+        max_length=128,
+        unique=True,
+        validators=[validate_connection_name],
+        help_text=_(
+            "What the application sends as connection, such as Username-Password-Authentication."
+        ),
+    )
+    strategy = models.CharField(
+        _("strategy"),
+        max_length=64,
+        default=DATABASE_STRATEGY,
+        help_text=_(
+            "auth0 means a database of passwords. For any other, such as google-oauth2, "
+            "requests are refused: there is no password here to change."
+        ),
+    )
+    clients = models.ManyToManyField(
+        Client,
+        verbose_name=_("clients"),
+        related_name="connections",
+        blank=True,
+        help_text=_("The applications that may use this connection."),
+    )
+    is_active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_("Off: requests are refused and links already mailed stop working."),
+    )
+    disable_self_service_change_password = models.BooleanField(
+        _("disable self-service"),
+        default=False,
+        help_text=_("On: only administrators can start a reset; requests are refused."),
+    )
+    user_store = models.CharField(
+        _("user store"),
+        max_length=64,
+        default="default",
+        help_text=_("Which of the configured stores holds the accounts."),
+    )
+    ticket_lifetime = models.DurationField(
+        _("link lifetime"),
+        default=timedelta(hours=1),
+        validators=[
+            MinValueValidator(timedelta(minutes=5)),
+            MaxValueValidator(timedelta(days=5)),
+        ],
+        help_text=_(
+            "How long a mailed link works, as hours:minutes:seconds; from 5 minutes to 5 days. "
+            "An hour is recommended, a day is the most that NIST SP 800-63B allows."
+        ),
+    )
+
+    class Meta:
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_database(self) -> bool:
+        """Whether its accounts have passwords that can be changed here."""
+        return self.strategy == DATABASE_STRATEGY
+
+
+class TicketState(models.TextChoices):
+    """Where a ticket stands, read off its timeline."""
+
+    REQUESTED = "requested", _("waiting to be sent")
+    SENT = "sent", _("sent")
+    OPENED = "opened", _("opened")
+    USED = "used", _("used")
+    REVOKED = "revoked", _("revoked")
+    SUPERSEDED = "superseded", _("superseded by a newer one")
+    NO_ACCOUNT = "no_account", _("no account")
+    SUPPRESSED = "suppressed", _("suppressed: too many mails")
+    UNDELIVERABLE = "undeliverable", _("undeliverable")
+    EXPIRED = "expired", _("expired")
+
+
+# The first of these columns that holds a time tells the state; a ticket with none of them ends
+# when it expires, and until then is as far as the last list says.
+_ENDINGS = (
+    ("used_at", TicketState.USED),
+    ("revoked_at", TicketState.REVOKED),
+    ("superseded_at", TicketState.SUPERSEDED),
+    ("no_account_at", TicketState.NO_ACCOUNT),
+    ("suppressed_at", TicketState.SUPPRESSED),
+    ("undeliverable_at", TicketState.UNDELIVERABLE),
+)
+_PROGRESS = (("opened_at", TicketState.OPENED), ("sent_at", TicketState.SENT))
+
+
+class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
+    def with_state(self) -> "ResetTicketQuerySet":
+        """Annotate each ticket with its ``current_state`` by the database's clock."""
+
+        def reached(steps: Iterable[tuple[str, TicketState]]) -> list[When]:
+            return [When(Q((f"{column}__isnull", False)), Value(state)) for column, state in steps]
+
+        return self.annotate(  # type: ignore[no-redef]  # declared on the model for readers
+            current_state=Case(
+                *reached(_ENDINGS),
+                When(expires_at__lte=DatabaseNow(), then=Value(TicketState.EXPIRED)),
+                *reached(_PROGRESS),
+                default=Value(TicketState.REQUESTED),
+                output_field=models.CharField(),
+            )
+        )
+
+    def open(self) -> "ResetTicketQuerySet":
+        """Tickets that nothing has ended and that have not expired."""
+        return self.filter(
+            **{f"{column}__isnull": True for column, _state in _ENDINGS},
+            expires_at__gt=DatabaseNow(),
+        )
+
+    def serving(self) -> "ResetTicketQuerySet":
+        """Tickets whose client and connection are active and still belong together.
+
+        Subqueries instead of joins: an UPDATE through a join is split into SELECT and UPDATE
+        on some databases, and would then no longer be one atomic test and change.
+        """
+        enabled = Connection.clients.through.objects.filter(
+            client_id=OuterRef("client_id"), connection_id=OuterRef("connection_id")
+        )
+        return self.filter(
+            Exists(enabled),
+            client__in=Client.objects.filter(is_active=True),
+            connection__in=Connection.objects.filter(is_active=True, strategy=DATABASE_STRATEGY),
+        )
+
+    def redeemable(self) -> "ResetTicketQuerySet":
+        """Open tickets that were bound to an account and still serve."""
+        return self.open().serving().exclude(fingerprint="")
+
+    def whole(self) -> "ResetTicketQuerySet":
+        """Tickets with all that judging them takes: state, client, connection, ``serves``."""
+        serves = Exists(ResetTicket.objects.serving().filter(pk=OuterRef("pk")))
+        return (
+            self.with_state()
+            .annotate(  # type: ignore[no-redef]  # as above
+                serves=serves
+            )
+            .select_related("client", "connection")
+        )
+
+
+class ResetTicket(models.Model):
+    """One request for a reset, its way to the person, and what became of it.
+
+    The row is also the outbox: what is to be sent, and when next, stands in its own columns.
+    It never holds the link; a password sent with the request only sealed, and only until used.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+
+    client = models.ForeignKey(
+        Client, models.CASCADE, related_name="tickets", verbose_name=_("client")
+    )
+    connection = models.ForeignKey(
+        Connection, models.CASCADE, related_name="tickets", verbose_name=_("connection")
+    )
+    email = models.CharField(_("submitted e-mail address"), max_length=254, blank=True)
+    username = models.CharField(_("submitted username"), max_length=254, blank=True)
+    organization = models.CharField(_("organization"), max_length=128, blank=True)
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    ip = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=255, blank=True)
+    caller = models.CharField(
+        _("calling library"),
+        max_length=100,
+        blank=True,
+        help_text=_("Name and version from the Auth0-Client header."),
+    )
+    base_url = models.CharField(max_length=255, blank=True, editable=False)
+    password_given = models.BooleanField(_("password sent along"), default=False)
+    sealed_password = models.TextField(blank=True, editable=False)
+
+    account = models.CharField(
+        _("account"), max_length=255, blank=True, help_text=_("Key of the account found.")
+    )
+    sent_to = models.CharField(_("mailbox"), max_length=254, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+
+    requested_at = models.DateTimeField(_("requested"))
+    expires_at = models.DateTimeField(_("expires"))
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    opened_at = models.DateTimeField(
+        _("opened"),
+        null=True,
+        blank=True,
+        help_text=_("First form submitted. Merely looking at the page is not recorded."),
+    )
+    used_at = models.DateTimeField(_("used"), null=True, blank=True)
+    notified_at = models.DateTimeField(_("change notified"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    superseded_at = models.DateTimeField(_("superseded"), null=True, blank=True)
+    no_account_at = models.DateTimeField(_("no account"), null=True, blank=True)
+    suppressed_at = models.DateTimeField(_("suppressed"), null=True, blank=True)
+    undeliverable_at = models.DateTimeField(_("undeliverable"), null=True, blank=True)
+
+    wrong_retypes = models.PositiveSmallIntegerField(_("wrong retypes"), default=0)
+
+    due_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
+    claim = models.UUIDField(null=True, blank=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    last_error = models.CharField(_("last error"), max_length=200, blank=True)
+
+    objects = ResetTicketQuerySet.as_manager()
+
+    # Annotated by `with_state()` and `whole()`.
+    current_state: str
+    serves: bool
+
+    class Meta:
+        verbose_name = _("reset ticket")
+        verbose_name_plural = _("reset tickets")
+        ordering = ("-requested_at",)
+        get_latest_by = "requested_at"
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="dbconnections_ticket_due"),
+            models.Index(fields=["account", "requested_at"], name="dbconnections_ticket_account"),
+            models.Index(fields=["sent_to", "sent_at"], name="dbconnections_ticket_mailbox"),
+            models.Index(fields=["requested_at"], name="dbconnections_ticket_age"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(email="", username__gt="") | Q(email__gt="", username=""),
+                name="dbconnections_ticket_asks_one",
+            ),
+            models.CheckConstraint(
+                condition=Q(sealed_password="") | Q(password_given=True, used_at__isnull=True),
+                name="dbconnections_ticket_sealed_until_used",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.submitted
+
+    @property
+    def submitted(self) -> str:
+        """The address or username as it was submitted."""
+        return self.email or self.username
+
+    def timeline(self) -> list[tuple[str, datetime]]:
+        """Return what has happened so far as pairs of label and time, in order of time."""
+        endings = (column for column, _state in _ENDINGS)
+        columns = ("requested_at", "sent_at", "opened_at", "notified_at", *endings)
+        fields = {field.name: field for field in self._meta.fields}
+        steps = [
+            (str(fields[column].verbose_name), time)
+            for column in columns
+            if (time := getattr(self, column)) is not None
+        ]
+        return sorted(steps, key=lambda step: step[1])
