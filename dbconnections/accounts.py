@@ -1,0 +1,171 @@
+"""The seam to the site's users: where accounts are found and their passwords set."""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
+from django.utils.module_loading import import_string
+
+from dbconnections.conf import settings
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account of a store."""
+
+    id: str
+    """Key of the account within its store; never changes, at most 255 characters."""
+
+    email: str
+    """The address on record, the only one mails go to; empty when there is none."""
+
+    login: str
+    """What the person logs in with."""
+
+    user: Any
+    """The store's own object, handed to password validators and signal receivers."""
+
+
+class UserStore(Protocol):
+    """What the app needs to know of, and do to, the accounts of a connection.
+
+    A store is made anew for each use, with the ``OPTIONS`` of its entry in ``USER_STORES``.
+    """
+
+    def find(self, *, email: str = "", username: str = "") -> list[Account]:
+        """Return every account with this address, or with this username.
+
+        The caller sends to ``Account.email``, so a store must return only accounts whose own
+        address equals the submitted one, not ones a lax comparison took for equal.
+        """
+
+    def get(self, account_id: str, *, for_update: bool = False) -> Account | None:
+        """Return an account by its key, or None; with ``for_update`` locked if possible.
+
+        The lock, held until the transaction ends, keeps concurrent mails within their cap and
+        concurrent password changes apart.
+        """
+
+    def is_resettable(self, account: Account) -> bool:
+        """Say whether this account may have its password reset by mail."""
+
+    def fingerprint(self, account: Account) -> str:
+        """Return up to 64 characters that change when password or address changes."""
+
+    def set_password(self, account: Account, password: str) -> None:
+        """Set and save a new password; runs inside the caller's transaction."""
+
+    def end_sessions(self, account: Account) -> None:
+        """End what an old password had opened: sessions, API tokens."""
+
+
+def get_store(name: str) -> UserStore:
+    """Return the store of this name; raise ``ImproperlyConfigured`` if there is none."""
+    try:
+        entry = settings.USER_STORES[name]
+        store: UserStore = import_string(entry["BACKEND"])(**entry.get("OPTIONS", {}))
+    except (KeyError, TypeError, ImportError) as error:
+        raise ImproperlyConfigured(
+            f'DBCONNECTIONS["USER_STORES"] has no usable store {name!r}: {error!r}'
+        ) from error
+    return store
+
+
+def canonical(text: str) -> str:
+    """Fold what people take for the same text: NFKC, then case (CVE-2019-19844)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+class ModelUserStore:
+    """The users of ``AUTH_USER_MODEL``, all or those that match ``filter``.
+
+    ``filter`` holds keyword arguments for ``QuerySet.filter``. A subclass may override
+    ``get_queryset`` for anything else.
+    """
+
+    def __init__(self, filter: Mapping[str, Any] | None = None) -> None:  # noqa: A002
+        self.filter = dict(filter or {})
+        self.model: Any = get_user_model()
+
+    def get_queryset(self) -> QuerySet[AbstractBaseUser]:
+        """Return the users this store holds."""
+        queryset: QuerySet[AbstractBaseUser] = self.model._default_manager.all()
+        # A filter across a relation may meet the same user twice.
+        return queryset.filter(**self.filter).distinct() if self.filter else queryset
+
+    def find(self, *, email: str = "", username: str = "") -> list[Account]:
+        users = self._with_email(email) if email else self._with_username(username)
+        return [self._account(user) for user in users]
+
+    def _with_email(self, email: str) -> list[AbstractBaseUser]:
+        # Cheapest first: an index, where the site has one, serves the first two, while
+        # `iexact` reads the whole table. The first that finds anyone is the answer.
+        column = self.model.get_email_field_name()
+        wanted = canonical(email)
+        for lookup, value in (
+            (column, email),
+            (column, email.lower()),
+            (f"{column}__iexact", email),
+        ):
+            # The database may call equal what is not: accents, dotless and dotted i.
+            found = [
+                user
+                for user in self.get_queryset().filter(**{lookup: value}).order_by("pk")
+                if canonical(getattr(user, column) or "") == wanted
+            ]
+            if found:
+                return found
+        return []
+
+    def _with_username(self, username: str) -> Iterable[AbstractBaseUser]:
+        username = self.model.normalize_username(username)
+        matches = self.get_queryset().filter(**{self.model.USERNAME_FIELD: username})
+        # Case and accents count, also where the database's collation ignores them.
+        return [user for user in matches.order_by("pk") if user.get_username() == username]
+
+    def get(self, account_id: str, *, for_update: bool = False) -> Account | None:
+        try:
+            key = self.model._meta.pk.to_python(account_id)
+        except ValueError:
+            return None
+        user = self.get_queryset().filter(pk=key).first()
+        if user is not None and for_update:
+            # By key alone: DISTINCT and FOR UPDATE exclude each other.
+            user = self.model._default_manager.select_for_update().filter(pk=key).first()
+        return self._account(user) if user is not None else None
+
+    def is_resettable(self, account: Account) -> bool:
+        user = account.user
+        return bool(
+            account.email
+            and user.is_active
+            and (user.has_usable_password() or settings.RESET_UNUSABLE_PASSWORDS)
+        )
+
+    def fingerprint(self, account: Account) -> str:
+        # No key: the hash of a salted password hash tells a reader of the database nothing
+        # new, and rotating the secret key must leave open links alone.
+        parts = (account.id, account.user.password, account.email)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def set_password(self, account: Account, password: str) -> None:
+        account.user.set_password(password)
+        account.user.save(update_fields=["password"])
+
+    def end_sessions(self, account: Account) -> None:
+        # Django's sessions hold a hash of the password and end with it; tokens do not.
+        if apps.is_installed("rest_framework.authtoken"):
+            from rest_framework.authtoken.models import Token
+
+            Token.objects.filter(user=account.user).delete()
+
+    def _account(self, user: AbstractBaseUser) -> Account:
+        email = getattr(user, self.model.get_email_field_name(), "") or ""
+        return Account(id=str(user.pk), email=email, login=user.get_username(), user=user)

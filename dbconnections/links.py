@@ -1,0 +1,107 @@
+"""Ticket to signed token and back, and the sealing of a password given in a request.
+
+The token is derived from the ticket's random id, never stored: a retried mail carries the same
+link, and neither a copy of the database nor of a task queue holds one.
+"""
+
+import base64
+from binascii import Error as Base64Error
+from urllib.parse import urlencode, urlsplit, urlunsplit
+from uuid import UUID
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signing import BadSignature, Signer
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from dbconnections.conf import settings
+from dbconnections.secret import Secret
+
+# One salt a purpose: what was signed for a cookie must not pass for a mailed link.
+MAILED = "dbconnections.links.mailed"
+OPENED = "dbconnections.links.opened"
+SEALED = "dbconnections.links.sealed"
+
+
+def make_token(ticket_id: UUID, purpose: str = MAILED) -> str:
+    """Return the token of a ticket: 22 characters of id, a dot, 43 of HMAC-SHA256."""
+    return _signer(purpose).sign(urlsafe_base64_encode(ticket_id.bytes))
+
+
+def read_token(token: str, purpose: str = MAILED) -> UUID | None:
+    """Return the ticket's id if the token is genuine and of this purpose, else None.
+
+    Tokens signed under a key in ``SECRET_KEY_FALLBACKS`` stay genuine.
+    """
+    try:
+        return UUID(bytes=urlsafe_base64_decode(_signer(purpose).unsign(token)))
+    except (BadSignature, ValueError, Base64Error):
+        return None
+
+
+def _signer(purpose: str) -> Signer:
+    return Signer(salt=purpose, sep=".", algorithm="sha256")
+
+
+def base_url(request: HttpRequest) -> str:
+    """Return the scheme and host that links start with, for a ticket being issued.
+
+    Empty when ``BASE_URL`` is set, which needs no copy. Raises ``ImproperlyConfigured`` when
+    it is not set and ``DEBUG`` is off: a link must never follow the caller's Host header.
+    """
+    if settings.BASE_URL:
+        return ""
+    if not django_settings.DEBUG:
+        raise ImproperlyConfigured(
+            'DBCONNECTIONS["BASE_URL"] is not set, so no link can be mailed. Set it to the '
+            "scheme and host of this site, such as https://login.example.com."
+        )
+    return f"{request.scheme}://{request.get_host()}"
+
+
+def absolute(path: str, fallback: str = "") -> str:
+    """Return a path of this site as a full address on ``BASE_URL``, else on ``fallback``."""
+    return (settings.BASE_URL or fallback).rstrip("/") + path
+
+
+def mailed_url(ticket_id: UUID, fallback: str = "") -> str:
+    """Return the address a reset mail leads to."""
+    return absolute(reverse("dbconnections:link", args=[make_token(ticket_id)]), fallback)
+
+
+def result_url(address: str, message: str) -> str:
+    """Return a client's way back with ``success`` and ``message`` put before any fragment.
+
+    The parameters are those of Auth0's classic reset page.
+    """
+    parts = urlsplit(address)
+    query = "&".join(
+        filter(None, [parts.query, urlencode({"success": "true", "message": message})])
+    )
+    return urlunsplit(parts._replace(query=query))
+
+
+def seal(password: Secret, ticket_id: UUID) -> str:
+    """Encrypt a password so that only the server, and only for this ticket, can read it."""
+    return (
+        _fernet(ticket_id, django_settings.SECRET_KEY).encrypt(password.reveal().encode()).decode()
+    )
+
+
+def unseal(sealed: str, ticket_id: UUID) -> Secret | None:
+    """Return the sealed password, or None if no current or fallback key opens it."""
+    for key in (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS):
+        try:
+            return Secret(_fernet(ticket_id, key).decrypt(sealed.encode()).decode())
+        except InvalidToken:
+            continue
+    return None
+
+
+def _fernet(ticket_id: UUID, secret_key: str | bytes) -> Fernet:
+    digest = salted_hmac(SEALED, ticket_id.bytes, secret=secret_key, algorithm="sha256").digest()
+    return Fernet(base64.urlsafe_b64encode(digest))
