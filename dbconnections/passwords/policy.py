@@ -1,0 +1,133 @@
+"""The rules a password must meet, and the error that says which it does not."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.contrib.auth.password_validation import (
+    CommonPasswordValidator,
+    MinimumLengthValidator,
+    UserAttributeSimilarityValidator,
+    get_default_password_validators,
+)
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from dbconnections.conf import settings
+from dbconnections.secret import Secret
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule and whether the password meets it, in the form of Auth0's rule objects."""
+
+    message: str
+    code: str
+    format: tuple[int, ...]
+    verified: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object; ``format`` is left out when empty, as Auth0 does."""
+        body = asdict(self)
+        if not self.format:
+            del body["format"]
+        return body
+
+    def __str__(self) -> str:
+        return self.message % self.format if "%d" in self.message else self.message
+
+
+class PasswordRefused(Exception):
+    """A password does not meet the rules.
+
+    ``name`` and ``message`` are Auth0's. ``sentences`` say in the current language what to
+    change. ``rules`` is empty unless the password is too weak.
+    """
+
+    def __init__(
+        self, name: str, message: str, sentences: list[str], rules: tuple[Rule, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+        self.sentences = sentences
+        self.rules = rules
+
+    @property
+    def description(self) -> str | dict[str, Any]:
+        """The ``description`` of Auth0's error body: the rules, or a sentence."""
+        if self.rules:
+            return {"rules": [rule.as_dict() for rule in self.rules], "verified": False}
+        return _AUTH0_DESCRIPTIONS[self.name]
+
+    @property
+    def policy(self) -> str:
+        """The ``policy`` of Auth0's error body: the rules as lines of text."""
+        return "\n".join(f"* {rule}" for rule in self.rules)
+
+
+# The bodies are those published in auth0/auth0-custom-password-reset-hosted-page.
+_STRENGTH = ("PasswordStrengthError", "Password is too weak")
+_DICTIONARY = ("PasswordDictionaryError", "Password is too common")
+_USER_INFO = ("PasswordNoUserInfoError", "Password contains user information")
+_AUTH0_DESCRIPTIONS = {
+    "PasswordDictionaryError": "Password is not allowed, it might be too common.",
+    "PasswordNoUserInfoError": "Password is based on user information",
+}
+
+
+def check(password: Secret, user: Any = None) -> None:
+    """Raise ``PasswordRefused`` unless the site's validators accept the password.
+
+    Without a ``user`` only what needs none is checked. The length is capped before any
+    validator runs: some are quadratic in it (CVE-2021-45115).
+    """
+    text = password.reveal()
+    if len(text) > settings.PASSWORD_MAX_LENGTH:
+        limit = settings.PASSWORD_MAX_LENGTH
+        rule = Rule("Maximum password length exceeded", "maxLength", (limit,), verified=False)
+        raise PasswordRefused(
+            *_STRENGTH,
+            [_("The password may have at most %d characters.") % limit],
+            (rule,),
+        )
+
+    strength: list[Rule] = []
+    weak: list[str] = []
+    other: list[tuple[tuple[str, str], list[str]]] = []
+    for validator in get_default_password_validators():
+        errors = _errors(validator, text, user)
+        if isinstance(validator, CommonPasswordValidator):
+            other += [(_DICTIONARY, errors)] * bool(errors)
+        elif isinstance(validator, UserAttributeSimilarityValidator):
+            other += [(_USER_INFO, errors)] * bool(errors)
+        else:
+            strength.append(_rule(validator, verified=not errors))
+            weak += errors
+
+    sentences = weak + [sentence for _kind, errors in other for sentence in errors]
+    if weak:
+        raise PasswordRefused(*_STRENGTH, sentences, tuple(strength))
+    if other:
+        raise PasswordRefused(*other[0][0], sentences)
+
+
+def rules() -> list[str]:
+    """Return the rules in words, in the current language."""
+    texts = (validator.get_help_text() for validator in get_default_password_validators())
+    return [str(text) for text in texts if text]
+
+
+def _errors(validator: Any, text: str, user: Any) -> list[str]:
+    try:
+        validator.validate(text, user)
+    except ValidationError as error:
+        return list(error.messages)
+    return []
+
+
+def _rule(validator: Any, *, verified: bool) -> Rule:
+    if isinstance(validator, MinimumLengthValidator):
+        length = validator.min_length
+        return Rule("At least %d characters in length", "lengthAtLeast", (length,), verified)
+    # A rule of the site's own has no counterpart at Auth0; its class is its code.
+    return Rule(str(validator.get_help_text()), type(validator).__name__, (), verified)
