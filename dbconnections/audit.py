@@ -1,0 +1,65 @@
+"""Log records for every step, made by receivers of the app's own signals.
+
+Each record of the logger ``dbconnections`` carries Auth0's event code in ``event``: ``scpr`` and
+``fcpr`` for success and failure of a request, ``scp`` and ``fcp`` of a change. No record holds a
+token, a link, a password or an address.
+"""
+
+import logging
+from typing import Any
+
+from django.dispatch import receiver
+
+from dbconnections import signals
+from dbconnections.models import ResetTicket
+
+logger = logging.getLogger("dbconnections")
+
+
+@receiver(signals.reset_requested)
+def log_requested(ticket: ResetTicket, **kwargs: object) -> None:
+    logger.debug("Password reset requested.", extra=facts("requested", ticket))
+
+
+@receiver(signals.reset_sent)
+def log_sent(ticket: ResetTicket, **kwargs: object) -> None:
+    logger.info("Password reset mail sent.", extra=facts("scpr", ticket))
+
+
+@receiver(signals.password_changed)
+def log_changed(ticket: ResetTicket, **kwargs: object) -> None:
+    logger.info("Password changed by reset.", extra=facts("scp", ticket))
+
+
+@receiver(signals.reset_revoked)
+def log_revoked(ticket_id: object, reason: str, **kwargs: object) -> None:
+    extra = {"event": "fcp", "ticket": str(ticket_id), "reason": reason}
+    logger.warning("Password reset revoked: %s.", reason, extra=extra)
+
+
+@receiver(signals.reset_refused)
+def log_refused(
+    stage: str,
+    reason: str,
+    ticket: ResetTicket | None = None,
+    details: dict[str, Any] | None = None,
+    **kwargs: object,
+) -> None:
+    event = {"request": "fcpr", "change": "fcp"}[stage]
+    extra = {**(details or {}), **facts(event, ticket), "reason": reason}
+    logger.warning("Password reset refused: %s.", reason, extra=extra)
+
+
+def facts(event: str, ticket: ResetTicket | None) -> dict[str, Any]:
+    """Return the fields of a record: the event, and what is known of the ticket."""
+    if ticket is None:
+        return {"event": event}
+    return {
+        "event": event,
+        "ticket": str(ticket.pk),
+        "client_id": ticket.client.client_id,
+        "connection": ticket.connection.name,
+        "account": ticket.account,
+        "ip": ticket.ip,
+        "user_agent": ticket.user_agent,
+    }

@@ -1,0 +1,28 @@
+"""What a site may listen to. Every signal is sent with ``send_robust`` and carries no secret.
+
+A receiver's exception is logged by Django and never reaches the person. ``sender`` is the
+``ResetTicket`` class throughout.
+"""
+
+from django.dispatch import Signal
+
+reset_requested = Signal()
+"""A request was accepted and stored: ``ticket``. The account is not known yet."""
+
+reset_sent = Signal()
+"""The mail with the link was handed to the mail server: ``ticket``, ``account``."""
+
+password_changed = Signal()
+"""A new password was set and committed: ``ticket``, ``account``."""
+
+reset_revoked = Signal()
+"""A ticket was closed before use: ``ticket_id``, ``reason`` (``declined``, ``administrator``,
+``retypes``)."""
+
+reset_refused = Signal()
+"""Something was refused: ``stage``, ``reason``, ``ticket`` (or None), ``details``.
+
+``stage`` is ``request`` (the POST, or finding and mailing the account) or ``change`` (the
+pages). ``reason`` is an error code of the POST, a ``TicketState`` or a ``Reason``. ``details``
+holds what else is known, such as ``client_id``, ``connection`` and ``ip``.
+"""
