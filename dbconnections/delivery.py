@@ -1,0 +1,392 @@
+"""The outbox: claim tickets that are due, find their account, send, retry, give up, wake up.
+
+A ticket is due when ``due_at`` has come. A worker claims it by moving ``due_at`` to the end of a
+lease, so a ticket whose worker died becomes due again by itself. An attempt is counted before it
+is made, so that a ticket that kills its worker cannot do so for ever. What follows from that: a
+mail may be sent twice when a worker dies between sending and noting it, with the same link, and
+none is lost.
+"""
+
+import contextlib
+import logging
+import os
+import random
+import smtplib
+import threading
+import traceback
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import close_old_connections, connections, transaction
+from django.db.models import F, Q
+from django.dispatch import receiver
+
+from dbconnections import links, mail, signals
+from dbconnections.accounts import Account, canonical, get_store
+from dbconnections.clock import DatabaseNow
+from dbconnections.conf import settings
+from dbconnections.models import Connection, ResetTicket, TicketState
+from dbconnections.tickets import database, supersede
+
+logger = logging.getLogger("dbconnections")
+
+FIRST_DELAY = timedelta(seconds=10)
+
+
+class Undeliverable(Exception):
+    """Another attempt would fail as well."""
+
+
+def deliver_due() -> Counter[str]:
+    """Send everything that is due; return how many tickets ended in which outcome.
+
+    Outcomes are ``sent``, ``notified``, ``retry`` and the states of ``TicketState``. Safe to
+    run in any number of processes at once.
+    """
+    outcomes: Counter[str] = Counter()
+    mailer = mail.mailer()
+    try:
+        while claimed := _claim():
+            claim, ticket_ids = claimed
+            for ticket_id in ticket_ids:
+                outcomes[_deliver(ticket_id, claim, mailer)] += 1
+    finally:
+        _close_quietly(mailer)
+    return outcomes
+
+
+def send_again(ticket: ResetTicket) -> bool:
+    """Make an open ticket due once more, at an administrator's wish; the link stays the same.
+
+    Returns whether the ticket was open. Mail caps do not apply to a ticket already mailed.
+    """
+    due = ResetTicket.objects.open().filter(pk=ticket.pk)
+    made_due = due.update(due_at=DatabaseNow(), claim=None, attempts=0, last_error="")
+    if made_due:
+        wake_after_commit()
+    return bool(made_due)
+
+
+def next_due() -> timedelta | None:
+    """Return how long until something is due, zero if it is already, None if nothing is."""
+    times = ResetTicket.objects.filter(due_at__isnull=False).order_by("due_at")
+    first = times.values_list("due_at", DatabaseNow()).first()
+    if first is None:
+        return None
+    due_at, now = first
+    pause: timedelta = due_at - now
+    return max(pause, timedelta())
+
+
+# Claiming
+
+
+def _claim() -> tuple[UUID, list[UUID]] | None:
+    """Take a batch of due tickets for this worker, or None when none are due."""
+    claim = uuid4()
+    due = ResetTicket.objects.filter(due_at__lte=DatabaseNow())
+    features = connections[database()].features
+    with transaction.atomic(using=database()):
+        rows = due.order_by("due_at")
+        if features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        ticket_ids = list(rows.values_list("pk", flat=True)[: settings.DELIVERY_BATCH])
+        if not ticket_ids:
+            return None
+        # Still due: without SKIP LOCKED another worker may have been quicker.
+        due.filter(pk__in=ticket_ids).update(
+            claim=claim, due_at=DatabaseNow() + settings.DELIVERY_LEASE
+        )
+    return claim, ticket_ids
+
+
+def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
+    mine = Q(pk=ticket_id, claim=claim)
+    begun = ResetTicket.objects.filter(mine).update(
+        attempts=F("attempts") + 1, due_at=DatabaseNow() + settings.DELIVERY_LEASE
+    )
+    if not begun:
+        return "taken"
+    ticket = ResetTicket.objects.using(database()).whole().get(pk=ticket_id)
+    try:
+        if ticket.used_at:
+            return _notify(ticket, claim, mailer)
+        return _send_link(ticket, claim, mailer)
+    except Exception as error:
+        # The connection may be in any state; the next mail gets a new one.
+        _close_quietly(mailer)
+        return _retry_or_give_up(ticket, claim, error)
+
+
+# The mail with the link
+
+
+def _send_link(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
+    if ticket.current_state == TicketState.EXPIRED:
+        # Nobody is to be told; the visit is for the sealed password, which ends here.
+        return _end(ticket, claim, TicketState.EXPIRED)
+    if not ticket.serves:
+        raise Undeliverable("Client or connection is no longer active.")
+    ending, account = _bind(ticket, claim)
+    if account is None:
+        return _end(ticket, claim, ending)
+    mailer.send_messages([mail.reset_message(ticket, account)])
+    with transaction.atomic(using=database()):
+        done = {"due_at": ticket.expires_at if ticket.sealed_password else None, "claim": None}
+        noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
+        if not noted.update(sent_at=DatabaseNow(), last_error="", **done):
+            # The person was quicker and the ticket is used: its next mail stays due.
+            ResetTicket.objects.filter(pk=ticket.pk).update(sent_at=DatabaseNow())
+        supersede(ticket, account.id)
+    signals.reset_sent.send_robust(ResetTicket, ticket=ticket, account=account)
+    return TicketState.SENT.value
+
+
+def _bind(ticket: ResetTicket, claim: UUID) -> tuple[TicketState, Account | None]:
+    """Tie a ticket to its account before anything is sent, or say how it ends instead.
+
+    A ticket found to have several accounts is bound to the first; each other one gets a ticket
+    of its own, so that everyone may choose which account to reset.
+    """
+    store = get_store(ticket.connection.user_store)
+    if ticket.account:
+        found = [ticket.account]
+    else:
+        accounts = store.find(email=ticket.email, username=ticket.username)
+        found = [account.id for account in accounts if store.is_resettable(account)]
+    if not found:
+        return TicketState.NO_ACCOUNT, None
+    with transaction.atomic(using=database()):
+        # The lock makes concurrent workers count an account's mails one after the other.
+        account = store.get(found[0], for_update=True)
+        if account is None or not store.is_resettable(account):
+            return TicketState.NO_ACCOUNT, None
+        fingerprint = store.fingerprint(account)
+        if ticket.fingerprint:
+            if ticket.fingerprint != fingerprint:
+                return TicketState.SUPERSEDED, None
+            return TicketState.SENT, account
+        mailbox = canonical(account.email)
+        if _has_newer(ticket, account):
+            return TicketState.SUPERSEDED, None
+        if _is_capped(mailbox):
+            return TicketState.SUPPRESSED, None
+        ticket.account, ticket.sent_to, ticket.fingerprint = account.id, mailbox, fingerprint
+        ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
+            account=account.id, sent_to=mailbox, fingerprint=fingerprint
+        )
+        for other in found[1:]:
+            _split(ticket, other)
+    return TicketState.SENT, account
+
+
+def _has_newer(ticket: ResetTicket, account: Account) -> bool:
+    """Say whether a ticket requested later has already been mailed to the account."""
+    same_store = Connection.objects.filter(user_store=ticket.connection.user_store)
+    return ResetTicket.objects.filter(
+        account=account.id,
+        connection__in=same_store,
+        requested_at__gt=ticket.requested_at,
+        sent_at__isnull=False,
+    ).exists()
+
+
+def _is_capped(mailbox: str) -> bool:
+    """Say whether a mailbox has had, or is about to get, as many mails as it may."""
+    for most, period in settings.MAIL_CAPS:
+        recent = Q(sent_at__gt=DatabaseNow() - period)
+        coming = Q(sent_at__isnull=True, due_at__isnull=False)
+        if ResetTicket.objects.filter(recent | coming, sent_to=mailbox).count() >= most:
+            return True
+    return False
+
+
+def _split(ticket: ResetTicket, account_id: str) -> None:
+    """Issue the same request once more for another account of the same address."""
+    copy = ResetTicket.objects.get(pk=ticket.pk)
+    copy.pk = uuid4()
+    copy._state.adding = True
+    given = links.unseal(ticket.sealed_password, ticket.pk) if ticket.sealed_password else None
+    copy.sealed_password = links.seal(given, copy.pk) if given else ""
+    copy.account, copy.sent_to, copy.fingerprint = account_id, "", ""
+    copy.attempts, copy.claim = 0, None
+    copy.due_at = DatabaseNow()  # the INSERT resolves it
+    copy.save(force_insert=True)
+
+
+def _end(ticket: ResetTicket, claim: UUID, state: TicketState) -> str:
+    """Close a ticket that is not going to be mailed."""
+    column = _ENDING_COLUMNS.get(state)
+    # A link that was mailed before goes on working when mailing it once more fails.
+    keeps = state == TicketState.UNDELIVERABLE and ticket.sent_at
+    ending: dict[str, Any] = {column: DatabaseNow()} if column and not keeps else {}
+    if not keeps:
+        ending["sealed_password"] = ""
+    ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(**ending, due_at=None, claim=None)
+    signals.reset_refused.send_robust(
+        ResetTicket, stage="request", reason=state.value, ticket=ticket, details={}
+    )
+    return state.value
+
+
+_ENDING_COLUMNS = {
+    TicketState.NO_ACCOUNT: "no_account_at",
+    TicketState.SUPPRESSED: "suppressed_at",
+    TicketState.SUPERSEDED: "superseded_at",
+    TicketState.UNDELIVERABLE: "undeliverable_at",
+}
+
+
+# The mail after a change
+
+
+def _notify(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
+    account = get_store(ticket.connection.user_store).get(ticket.account)
+    if account is None or not account.email:
+        raise Undeliverable("The account is gone or has no address.")
+    mailer.send_messages([mail.changed_message(ticket, account)])
+    ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
+        notified_at=DatabaseNow(), due_at=None, claim=None, last_error=""
+    )
+    return "notified"
+
+
+# Failing
+
+
+def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str:
+    reason = _describe(error)
+    if _is_permanent(error) or ticket.attempts >= settings.DELIVERY_MAX_ATTEMPTS:
+        ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(last_error=reason)
+        _log_failure("Giving up a mail: %s.", logging.ERROR, ticket, reason, error)
+        return _end(ticket, claim, TicketState.UNDELIVERABLE)
+    delay = min(FIRST_DELAY * 2 ** (ticket.attempts - 1), settings.DELIVERY_MAX_DELAY)
+    # Jitter keeps a server that comes back from meeting all retries at once.
+    delay *= random.uniform(0.75, 1.25)  # noqa: S311 (spreads load only)
+    ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
+        last_error=reason, due_at=DatabaseNow() + delay, claim=None
+    )
+    _log_failure(
+        "A mail failed and will be tried again: %s.", logging.WARNING, ticket, reason, error
+    )
+    return "retry"
+
+
+def _is_permanent(error: Exception) -> bool:
+    """Say whether trying again is pointless: the server's 5xx for this mail, or a bad address."""
+    match error:
+        case Undeliverable() | UnicodeError() | ValueError():
+            return True
+        case smtplib.SMTPRecipientsRefused(recipients=recipients):
+            return all(500 <= code < 600 for code, _text in recipients.values())
+        case smtplib.SMTPDataError(smtp_code=code):
+            return 500 <= code < 600
+    return False
+
+
+def _describe(error: Exception) -> str:
+    """Name an error without its text, which may quote an address or the mail."""
+    if isinstance(error, Undeliverable):
+        return str(error)
+    codes: list[object] = []
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _text in error.recipients.values()]
+    elif isinstance(error, smtplib.SMTPResponseException):
+        codes = [error.smtp_code]
+    return " ".join([type(error).__name__, *map(str, codes)])[:200]
+
+
+def _log_failure(
+    message: str, level: int, ticket: ResetTicket, reason: str, error: Exception
+) -> None:
+    # Where it happened, but neither message nor local variables: both may hold the link.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    extra = {"event": "fcpr", "ticket": str(ticket.pk), "reason": reason, "where": where}
+    logger.log(level, message, reason, extra=extra)
+
+
+def _close_quietly(mailer: BaseEmailBackend) -> None:
+    with contextlib.suppress(Exception):
+        mailer.close()
+
+
+# Waking up
+
+
+@receiver([signals.reset_requested, signals.password_changed])
+def wake_after_commit(**kwargs: object) -> None:
+    """Have due mails delivered soon, once what makes them due is committed.
+
+    Losing every wake-up loses no mail: the next one, or the command, finds what is due.
+    """
+    transaction.on_commit(_wake, using=database(), robust=True)
+
+
+def _wake() -> None:
+    match settings.WAKE_UP:
+        case "thread":
+            delivery_thread.wake()
+        case "task":
+            from dbconnections.tasks import deliver_reset_emails
+
+            deliver_reset_emails.using(
+                backend=settings.TASK_BACKEND, queue_name=settings.TASK_QUEUE
+            ).enqueue()
+
+
+class DeliveryThread:
+    """One thread of this process that delivers while there is something to deliver."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start afresh, as a forked child must: it has the lock, but not the thread."""
+        self._lock = threading.Lock()
+        self._called = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """Start the thread, or have it look again."""
+        with self._lock:
+            self._called.set()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._run, name="dbconnections-delivery", daemon=True
+                )
+                self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while self._deliver():
+                pass
+        finally:
+            connections.close_all()
+
+    def _deliver(self) -> bool:
+        """Deliver once and wait for more; return False when this thread is to end."""
+        self._called.clear()
+        close_old_connections()
+        try:
+            deliver_due()
+            pause = next_due()
+        except Exception as error:
+            logger.exception("Delivery failed: %s.", type(error).__name__)
+            pause = settings.DELIVERY_MAX_DELAY
+        # Longer waits are for the next wake-up or the command: a sealed password to erase.
+        longest = settings.DELIVERY_MAX_DELAY * 2
+        if pause is not None and pause <= longest:
+            self._called.wait(timeout=pause.total_seconds() + 0.05)
+            return True
+        with self._lock:
+            if self._called.is_set():
+                return True
+            self._thread = None
+            return False
+
+
+delivery_thread = DeliveryThread()
+os.register_at_fork(after_in_child=delivery_thread.forget)

@@ -1,0 +1,92 @@
+"""The two mails: the one with the link, and the one that says the password was changed."""
+
+import django
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
+from django.template.loader import select_template
+from django.utils import translation
+from django.utils.timesince import timesince
+
+from dbconnections import links
+from dbconnections.accounts import Account
+from dbconnections.conf import settings
+from dbconnections.models import ResetTicket
+from dbconnections.validators import CONTROL_CHARACTERS
+
+
+def reset_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternatives:
+    """Return the mail with the link, in the language of the request."""
+    context = {
+        "url": links.mailed_url(ticket.pk, fallback=ticket.base_url),
+        "expires_at": ticket.expires_at,
+        "password_given": bool(ticket.sealed_password),
+    }
+    return _message("reset", ticket, account, context)
+
+
+def changed_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternatives:
+    """Return the mail that tells a person of a change they may not have made."""
+    return _message("changed", ticket, account, {"changed_at": ticket.used_at})
+
+
+def _message(
+    name: str, ticket: ResetTicket, account: Account, context: dict[str, object]
+) -> EmailMultiAlternatives:
+    with translation.override(ticket.language or None):
+        context |= {
+            "application": ticket.client.name,
+            "connection": ticket.connection.name,
+            "account": account.login,
+            "user": account.user,
+            "requested_at": ticket.requested_at,
+            "lifetime": timesince(ticket.requested_at, ticket.expires_at),
+            "ip": ticket.ip or "",
+            "user_agent": ticket.user_agent,
+            "organization": ticket.organization,
+            "return_url": ticket.client.result_url,
+        }
+        subject = _render(f"{name}_subject.txt", ticket, context)
+        message = EmailMultiAlternatives(
+            subject=" ".join(CONTROL_CHARACTERS.sub(" ", subject).split()),
+            body=_render(f"{name}.txt", ticket, context),
+            from_email=settings.FROM_EMAIL or None,
+            to=[account.email],
+            # RFC 3834: no vacation notice should answer, least of all one that quotes the link.
+            headers={"Auto-Submitted": "auto-generated"},
+        )
+        message.attach_alternative(_render(f"{name}.html", ticket, context), "text/html")
+    # Read by anymail's backends, ignored by all others. A link rewritten to count clicks is a
+    # link handed to a third party.
+    message.tags = ["password-reset" if name == "reset" else "password-changed"]  # type: ignore[attr-defined]
+    message.metadata = {"ticket": str(ticket.pk)}  # type: ignore[attr-defined]
+    message.track_clicks = False  # type: ignore[attr-defined]
+    message.track_opens = False  # type: ignore[attr-defined]
+    return message
+
+
+def _render(name: str, ticket: ResetTicket, context: dict[str, object]) -> str:
+    """Render a template, the client's own before the connection's before the app's."""
+    template = select_template(
+        [
+            f"dbconnections/mail/clients/{ticket.client.client_id}/{name}",
+            f"dbconnections/mail/connections/{ticket.connection.name}/{name}",
+            f"dbconnections/mail/{name}",
+        ]
+    )
+    return str(template.render(context))
+
+
+def mailer() -> BaseEmailBackend:
+    """Return the site's e-mail backend, which never waits for a server without end."""
+    if django.VERSION >= (6, 1):
+        from django.core.mail import mailers
+
+        backend = mailers.default
+    else:
+        from django.core.mail import get_connection
+
+        backend = get_connection()
+    if isinstance(backend, SMTPBackend) and backend.timeout is None:
+        backend.timeout = int(settings.EMAIL_TIMEOUT.total_seconds())
+    return backend

@@ -1,0 +1,50 @@
+"""Send the mails that are due, once or for ever."""
+
+import signal
+import threading
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections
+from django.utils.translation import gettext as _
+
+from dbconnections.delivery import deliver_due
+
+
+class Command(BaseCommand):
+    help = "Send the reset mails that are due, and stop; with --loop, go on until told to stop."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--loop", action="store_true", help="go on until SIGTERM or SIGINT")
+        parser.add_argument(
+            "--interval",
+            type=float,
+            default=5.0,
+            metavar="SECONDS",
+            help="with --loop: seconds between two looks (default: 5)",
+        )
+
+    def handle(self, *, loop: bool, interval: float, **options: Any) -> None:
+        self._deliver()
+        if not loop:
+            return
+        stop = threading.Event()
+
+        def finish(signum: int, frame: FrameType | None) -> None:
+            # What is being sent is sent to its end and noted.
+            stop.set()
+
+        signal.signal(signal.SIGTERM, finish)
+        signal.signal(signal.SIGINT, finish)
+        while not stop.wait(interval):
+            close_old_connections()
+            self._deliver()
+
+    def _deliver(self) -> None:
+        outcomes = deliver_due()
+        for outcome, number in sorted(outcomes.items()):
+            self.stdout.write(f"{outcome}: {number}")
+        if not outcomes:
+            self.stdout.write(_("Nothing was due."))
