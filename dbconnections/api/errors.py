@@ -1,0 +1,231 @@
+"""Every error of the endpoint as one body that all of Auth0's libraries can read.
+
+They look for code and sentence under different keys, and some take the last one they meet, so the
+body carries all of them, in this order, with ``message`` last. ``code`` and ``error`` are always
+equal: libraries disagree on which comes first.
+"""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
+from django.db import OperationalError
+from django.http import Http404
+from django.utils.log import log_response
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from dbconnections.passwords import PasswordRefused
+from dbconnections.throttling import Allowance
+
+NAMES = {
+    400: "BadRequestError",
+    401: "UnauthorizedError",
+    403: "ForbiddenError",
+    404: "NotFoundError",
+    405: "MethodNotAllowedError",
+    406: "NotAcceptableError",
+    413: "PayloadTooLargeError",
+    415: "UnsupportedMediaTypeError",
+    429: "TooManyRequestsError",
+    500: "InternalServerError",
+    503: "ServiceUnavailableError",
+}
+
+
+class ApiError(Exception):
+    """A refusal with a code for programs and a sentence for people."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.headers: dict[str, str] = {}
+
+    def body(self) -> dict[str, Any]:
+        """Return the body; its order of keys is part of the contract."""
+        return superset(NAMES[self.status], self.code, self.message, self.status)
+
+
+class InvalidRequest(ApiError):
+    """A field is missing, malformed or of the wrong type."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("invalid_request", message)
+
+
+class InvalidClient(ApiError):
+    """No active client has this client_id."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "invalid_client",
+            _("client_id is unknown or its client is not active. Check the client_id."),
+        )
+
+
+class ConnectionNotFound(ApiError):
+    """The client cannot use such a connection; why not is the same to the caller.
+
+    Auth0's body has this sentence alone, under ``error``; it is the code callers compare.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "connection not found",
+            _(
+                "connection not found: there is no such connection, or it is not enabled for "
+                "this client. Check the connection's name."
+            ),
+        )
+
+
+class NotADatabase(ApiError):
+    """The connection's passwords are kept elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "invalid_request",
+            _(
+                "Changing passwords only works for database connections; this connection has "
+                "its passwords elsewhere."
+            ),
+        )
+
+
+class SelfServiceDisabled(ApiError):
+    """Only administrators start resets on this connection."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "invalid_request",
+            _("Changing passwords by e-mail is switched off for this connection."),
+        )
+
+
+class PasswordNotAllowed(ApiError):
+    """A password was sent where none may be. Auth0's body has this sentence alone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "password is not allowed",
+            _(
+                "password is not allowed: leave the password out of the request; the mailed "
+                "link asks for the new one."
+            ),
+        )
+
+
+class WeakPassword(ApiError):
+    """The password does not meet the connection's rules: one of Auth0's four bodies."""
+
+    def __init__(self, refused: PasswordRefused) -> None:
+        super().__init__("invalid_password", refused.message)
+        self.refused = refused
+
+    def body(self) -> dict[str, Any]:
+        refused = self.refused
+        extra = {"policy": refused.policy} if refused.policy else {}
+        return superset(
+            refused.name,
+            self.code,
+            refused.message,
+            self.status,
+            description=refused.description,
+            error_description=" ".join([f"{refused.message}.", *refused.sentences]),
+            **extra,
+        )
+
+
+class TooManyRequests(ApiError):
+    """A limit is reached."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        super().__init__(
+            "too_many_requests",
+            _("Too many requests. Check the X-RateLimit-* headers and try again later."),
+            status=429,
+        )
+        self.headers = allowance.headers()
+
+
+def superset(
+    name: str, code: str, message: str, status: int, **instead: str | dict[str, Any]
+) -> dict[str, Any]:
+    """Return the body: ``instead`` replaces ``description`` or adds ``policy``."""
+    body: dict[str, Any] = {
+        "name": name,
+        "code": code,
+        "error": code,
+        "description": message,
+        "error_description": message,
+        "statusCode": status,
+    }
+    return {**body, **instead, "message": message}
+
+
+def first_message(detail: Any) -> str:
+    """Return the first sentence of DRF's nested error details."""
+    while isinstance(detail, dict | list):
+        detail = next(iter(detail.values() if isinstance(detail, dict) else detail))
+    return str(detail)
+
+
+def handle(exc: Exception, context: dict[str, Any]) -> Response:
+    """Turn any exception into an answer; DRF's exception handler for this app's views."""
+    error = exc if isinstance(exc, ApiError) else _translate(exc)
+    set_rollback()
+    response = Response(error.body(), status=error.status, headers=error.headers)
+    if error.status == 500:
+        _report(exc, context, response)
+    return response
+
+
+def _translate(exc: Exception) -> ApiError:
+    """Give an exception of Django or DRF its code and sentence; anything else is a 500."""
+    match exc:
+        case exceptions.MethodNotAllowed():
+            message = _("Only POST is allowed here; a password never belongs in an address.")
+            return ApiError("method_not_allowed", message, 405)
+        case exceptions.UnsupportedMediaType():
+            message = _(
+                "Send the body as application/json or application/x-www-form-urlencoded, in "
+                "UTF-8, and say so in the Content-Type header."
+            )
+            return ApiError("unsupported_media_type", message, 415)
+        case exceptions.Throttled():
+            return ApiError("too_many_requests", _("Too many requests. Try again later."), 429)
+        case exceptions.APIException(status_code=status) if status in NAMES and status < 500:
+            codes = exc.get_codes()
+            code = codes if isinstance(codes, str) else "invalid_request"
+            return ApiError(code, first_message(exc.detail), status)
+        case Http404():
+            return ApiError("not_found", _("There is nothing at this address."), 404)
+        case PermissionDenied():
+            return ApiError("forbidden", _("This is not allowed."), 403)
+        case OperationalError():
+            error = ApiError(
+                "temporarily_unavailable", _("Nothing was changed. Try again in a moment."), 503
+            )
+            error.headers = {"Retry-After": "1"}
+            return error
+        case _:
+            message = _("Something went wrong on our side. Try again later.")
+            return ApiError("server_error", message, 500)
+
+
+def _report(exc: Exception, context: dict[str, Any], response: Response) -> None:
+    """Report a 500 as Django would have, had the exception reached it: signal, log, mail."""
+    request = context["request"]._request
+    got_request_exception.send(sender=None, request=request)
+    log_response(
+        "%s: %s",
+        response.reason_phrase,
+        request.path,
+        response=response,
+        request=request,
+        exception=exc,
+    )

@@ -1,0 +1,127 @@
+"""The fields of a request, by a closed list: what is not here is ignored."""
+
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import EmailValidator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from dbconnections.secret import Secret
+from dbconnections.validators import CONTROL_CHARACTERS
+
+# RFC 5321, 4.5.3.1: 64 octets of local part; RFC 3696 erratum 1690: 254 in all.
+MAX_LOCAL_PART = 64
+MAX_ADDRESS = 254
+
+# Dot-atom of RFC 5322 in ASCII. Quoted local parts and encoded words are legal somewhere, but
+# mail software disagrees about where they end; Django's own validator lets some non-ASCII
+# letters through that databases take for ASCII ones.
+_DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_validate_domain = EmailValidator(allowlist=[])
+
+
+class TextField(serializers.Field[str, Any, str, Any]):
+    """A string, or an empty one where the field is absent, null or empty."""
+
+    default_error_messages = {
+        "type": gettext_lazy("{field} must be a string."),
+        "length": gettext_lazy("{field} may have at most {length} characters."),
+        "control": gettext_lazy("{field} holds control characters."),
+    }
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, default="", **kwargs)
+        self.max_length = max_length
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        if data is serializers.empty or data is None:
+            return True, ""
+        return False, data
+
+    def to_internal_value(self, data: Any) -> str:
+        # Exactly a string: a list or an object would reach the database as its text.
+        if type(data) is not str:
+            self.fail("type", field=self.field_name)
+        text: str = data.strip()
+        if len(text) > self.max_length:
+            self.fail("length", field=self.field_name, length=self.max_length)
+        if CONTROL_CHARACTERS.search(text):
+            self.fail("control", field=self.field_name)
+        return text
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class EmailField(TextField):
+    """An address that every mail system reads the same way."""
+
+    default_error_messages = {
+        "address": gettext_lazy("{field} is not a valid e-mail address."),
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        local, _at, domain = text.rpartition("@")
+        is_address = (
+            len(local) <= MAX_LOCAL_PART
+            and _DOT_ATOM.fullmatch(local)
+            and not local.startswith("=?")
+            and not domain.startswith("[")
+        )
+        try:
+            _validate_domain(f"a@{domain}")
+        except DjangoValidationError:
+            is_address = False
+        if text and not is_address:
+            self.fail("address", field=self.field_name)
+        return text
+
+
+class PasswordField(serializers.Field[Secret | None, Any, None, Any]):
+    """A password, untouched; None where it is absent, null or empty."""
+
+    default_error_messages = {"type": gettext_lazy("{field} must be a string.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, default=None, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Secret | None:
+        if isinstance(data, Secret):
+            return data
+        # Not `data == ""`: an empty list must be refused as any other.
+        if type(data) is not str or data:
+            self.fail("type", field=self.field_name)
+        return None
+
+    def to_representation(self, value: object) -> None:
+        return None
+
+
+class ChangePasswordSerializer(serializers.Serializer[Any]):
+    """The body of `POST /dbconnections/change_password`."""
+
+    client_id = TextField(max_length=64)
+    connection = TextField(max_length=128)
+    email = EmailField(max_length=MAX_ADDRESS)
+    username = TextField(max_length=254)
+    password = PasswordField()
+    organization = TextField(max_length=128)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for field in ("client_id", "connection"):
+            if not attrs[field]:
+                raise serializers.ValidationError(
+                    _("%(field)s is required.") % {"field": field}, code="required"
+                )
+        if not (attrs["email"] or attrs["username"]):
+            raise serializers.ValidationError(
+                _("email is required; username may stand in its place."), code="required"
+            )
+        if attrs["email"]:
+            # auth0-js up to version 6 sends both; Auth0 goes by the address.
+            attrs["username"] = ""
+        return attrs

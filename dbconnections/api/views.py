@@ -1,0 +1,181 @@
+"""`POST /dbconnections/change_password`, the endpoint Auth0's libraries call."""
+
+from typing import Any
+
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import ValidationError
+from rest_framework.views import APIView
+
+from dbconnections import links, passwords, signals, tickets
+from dbconnections.api import auth0_client, cors, errors
+from dbconnections.api.negotiation import SentenceNegotiation
+from dbconnections.api.parsers import StrictFormParser, StrictJSONParser
+from dbconnections.api.renderers import HTMLRenderer, JSONRenderer, TextRenderer
+from dbconnections.api.serializers import ChangePasswordSerializer
+from dbconnections.conf import settings
+from dbconnections.models import Client, Connection, ResetTicket
+from dbconnections.throttling import Allowance, client_ip, count, mailbox_key, network
+from dbconnections.validators import printable
+
+SENTENCE = "We've just sent you an email to reset your password."
+
+
+class ChangePasswordView(APIView):
+    """Store a request for a reset and answer, without looking up any user.
+
+    Known and unknown addresses cost the same and get the same bytes because nothing here
+    depends on there being an account: delivery looks for it later.
+    """
+
+    # All of the host site's REST_FRAMEWORK defaults replaced: this is Auth0's API, not its own.
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = ()
+    parser_classes = (StrictJSONParser, StrictFormParser)
+    renderer_classes = (JSONRenderer, HTMLRenderer, TextRenderer)
+    content_negotiation_class = SentenceNegotiation
+    metadata_class = None
+    versioning_class = None
+
+    ip: str | None = None
+    allowance: Allowance | None = None
+    client: Client | None = None
+
+    def get_exception_handler(self) -> Any:
+        return errors.handle
+
+    def perform_authentication(self, request: Request) -> None:
+        """Leave the caller alone: SDKs send `Authorization` headers that mean nothing here."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.ip = client_ip(request)
+        if request.method != "OPTIONS":
+            self._count("ip", settings.RATE_LIMIT_PER_IP, network(self.ip))
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Answer a preflight."""
+        return Response(status=204, headers=cors.preflight_headers(origin_of(request)))
+
+    def post(self, request: Request) -> Response:
+        fields = self._read(request)
+        sought = fields["email"] or fields["username"]
+        self._count("request", settings.RATE_LIMIT, network(self.ip), mailbox_key(sought))
+        client, connection = self._find(request, fields)
+        caller = auth0_client.decode(request.META.get("HTTP_AUTH0_CLIENT", ""))
+        password = fields["password"]
+        if password:
+            if not client.accepts_password or (caller and caller.is_lock_9_or_later):
+                raise errors.PasswordNotAllowed
+            self._check(password)
+        tickets.issue(
+            tickets.ResetRequest(
+                client=client,
+                connection=connection,
+                email=fields["email"],
+                username=fields["username"],
+                password=password,
+                organization=fields["organization"],
+                language=language_of(request),
+                ip=self.ip,
+                user_agent=printable(request.META.get("HTTP_USER_AGENT", ""), 255),
+                caller=str(caller or "")[:100],
+                base_url=links.base_url(request),
+            )
+        )
+        return Response(SENTENCE)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        reason = response.data["code"]
+        details = {"status": response.status_code, "ip": self.ip}
+        if self.client:
+            details["client_id"] = self.client.client_id
+        signals.reset_refused.send_robust(
+            ResetTicket, stage="request", reason=reason, ticket=None, details=details
+        )
+        return response
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        if response.exception:
+            # Whatever form of the sentence was asked for, an error is JSON.
+            request.accepted_renderer = JSONRenderer()
+            request.accepted_media_type = JSONRenderer.media_type
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        response["X-Content-Type-Options"] = "nosniff"
+        patch_vary_headers(response, ["Accept", "Auth0-Client", "Origin"])
+        headers = self.allowance.headers() if self.allowance else {}
+        origin = origin_of(request)
+        if request.method != "OPTIONS" and self._is_allowed(origin):
+            headers |= cors.headers(origin)
+        for name, value in headers.items():
+            response[name] = value
+        return response
+
+    def _read(self, request: Request) -> dict[str, Any]:
+        serializer = ChangePasswordSerializer(data=request.data)
+        try:
+            serializer.is_valid(raise_exception=True)
+        except ValidationError as error:
+            raise errors.InvalidRequest(errors.first_message(error.detail)) from None
+        validated: dict[str, Any] = serializer.validated_data
+        return validated
+
+    def _count(self, scope: str, rate: str, *key: str) -> None:
+        """Count the request against a limit; the tightest is what the answer tells."""
+        allowance = count(scope, rate, *key)
+        if allowance is None:
+            return
+        if self.allowance is None or allowance.remaining < self.allowance.remaining:
+            self.allowance = allowance
+        if allowance.is_exceeded:
+            raise errors.TooManyRequests(allowance)
+
+    def _find(self, request: Request, fields: dict[str, Any]) -> tuple[Client, Connection]:
+        client_id, name = fields["client_id"], fields["connection"]
+        client = Client.objects.asking(client_id, name, origin_of(request)).first()
+        # Compared once more: some databases ignore letter case, an identifier does not.
+        if client is None or client.client_id != client_id:
+            raise errors.InvalidClient
+        self.client = client
+        connection: Connection | None = getattr(client, "asked", None)
+        if connection is None or connection.name != name:
+            raise errors.ConnectionNotFound
+        if not connection.is_database:
+            raise errors.NotADatabase
+        if connection.disable_self_service_change_password:
+            raise errors.SelfServiceDisabled
+        return client, connection
+
+    def _check(self, password: Any) -> None:
+        """Check what needs no user: rules that do would tell who has an account."""
+        try:
+            passwords.check(password)
+        except passwords.PasswordRefused as refused:
+            raise errors.WeakPassword(refused) from None
+
+    def _is_allowed(self, origin: str) -> bool:
+        if self.client is None:
+            return cors.is_allowed_for_any(origin)
+        return bool(origin) and self.client.asking_origin == origin
+
+
+def origin_of(request: Request) -> str:
+    """Return the `Origin` header, empty if there is none."""
+    return request.headers.get("Origin", "")
+
+
+def language_of(request: Request) -> str:
+    """Return the best of the site's languages for the caller."""
+    http_request = request._request
+    if accepted := http_request.META.get("HTTP_ACCEPT_LANGUAGE"):
+        # Auth0.Android sends Java's `en_US`, which is no language tag.
+        http_request.META["HTTP_ACCEPT_LANGUAGE"] = accepted.replace("_", "-")
+    return translation.get_language_from_request(http_request)
