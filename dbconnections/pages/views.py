@@ -1,0 +1,213 @@
+"""The pages behind a mailed link.
+
+Following the link only moves its token out of the address, into a signed cookie, and looking at
+a page changes nothing: mail scanners follow links, press nothing, and burn nothing. What changes
+something is a form the person submits.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings as django_settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import translation
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import View
+
+from dbconnections import links, passwords, tickets
+from dbconnections.conf import settings
+from dbconnections.models import Client, ResetTicket
+from dbconnections.pages.forms import ConfirmForm, NewPasswordForm, RetypeForm
+from dbconnections.pages.headers import protect
+from dbconnections.throttling import Allowance, client_ip, count, network
+from dbconnections.tickets import Reason, TicketRefused
+
+COOKIE = "dbconnections_reset"
+
+# Auth0's own sentence, which front ends show.
+SUCCESS_MESSAGE = "You can now login to the application with the new password."
+
+
+@method_decorator(
+    [never_cache, csrf_protect, sensitive_post_parameters()],
+    name="dispatch",
+)
+class Page(View):
+    """A page of the flow, in the person's language and with its headers."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with translation.override(translation.get_language_from_request(request)):
+            response = super().dispatch(request, *args, **kwargs)
+            if isinstance(response, TemplateResponse):
+                response.render()
+        protect(response)
+        return response
+
+    def page(
+        self, name: str, ticket: ResetTicket | None = None, status: int = 200, **context: Any
+    ) -> TemplateResponse:
+        """Return a rendered page; ``page`` in its context tells what the ticket is about."""
+        context["page"] = {
+            "application": ticket.client.name if ticket else "",
+            "account": masked(ticket.sent_to) if ticket else "",
+            "requested_at": ticket.requested_at if ticket else None,
+            "return_url": ticket.client.result_url if ticket else "",
+        }
+        context["action_url"] = reverse("dbconnections:reset")
+        template = f"dbconnections/{name}.html"
+        return TemplateResponse(self.request, template, context, status=status)
+
+    def refused(self, refusal: TicketRefused) -> HttpResponse:
+        """Return the page that says why a link does not work, and what to do now."""
+        status = 404 if refusal.reason == Reason.UNKNOWN else 410
+        return self.page("refused", refusal.ticket, status, reason=refusal.reason.value)
+
+    def too_many(self, allowance: Allowance) -> HttpResponse:
+        """Return the page for someone who has tried too often."""
+        response = self.page("too_many", status=429, retry_after=allowance.retry_after)
+        response["Retry-After"] = str(allowance.retry_after)
+        return response
+
+    def exceeded(self) -> Allowance | None:
+        """Count a try; return the allowance if it is used up."""
+        caller = network(client_ip(self.request))
+        allowance = count("pages", settings.RATE_LIMIT_PAGES, caller)
+        return allowance if allowance and allowance.is_exceeded else None
+
+    def ticket_id(self) -> UUID | None:
+        """Return the ticket whose link this browser followed last."""
+        return links.read_token(self.request.COOKIES.get(COOKIE, ""), links.OPENED)
+
+
+class LinkView(Page):
+    """Where the mail leads to: keep the ticket in a cookie and show the page without it.
+
+    A cookie of our own rather than the session: nothing is written when a scanner calls, a
+    planted session is of no use to anyone, and `SESSION_COOKIE_SAMESITE = "Strict"` does not
+    lose people who come from webmail. It holds the ticket's id under a signature of its own,
+    so that neither it nor its copy in a log is the link.
+    """
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        ticket_id = links.read_token(token)
+        if ticket_id is None:
+            if allowance := self.exceeded():
+                return self.too_many(allowance)
+            return self.refused(TicketRefused(Reason.UNKNOWN))
+        response = HttpResponseRedirect(reverse("dbconnections:reset"))
+        response.set_cookie(
+            COOKIE,
+            links.make_token(ticket_id, links.OPENED),
+            path=reverse("dbconnections:reset"),
+            secure=request.is_secure() or django_settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+class ResetView(Page):
+    """Choose a new password, or confirm the one sent with the request."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        try:
+            ticket, _account = tickets.open(self.ticket_id())
+        except TicketRefused as refusal:
+            return self.refused(refusal)
+        return self.form_page(ticket)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if allowance := self.exceeded():
+            return self.too_many(allowance)
+        try:
+            ticket, _account = tickets.open(self.ticket_id())
+            if request.POST.get("action") == "decline":
+                return self.decline(ticket)
+            return self.set_password(request, ticket)
+        except TicketRefused as refusal:
+            return self.refused(refusal)
+        except tickets.Busy:
+            problem = _("That took too long and nothing was changed. Please try again.")
+            response = self.form_page(ticket, problem=problem, status=503)
+            response["Retry-After"] = "1"
+            return response
+
+    def decline(self, ticket: ResetTicket) -> HttpResponse:
+        tickets.revoke(ticket.pk, "declined")
+        return self.page("declined", ticket)
+
+    def set_password(self, request: HttpRequest, ticket: ResetTicket) -> HttpResponse:
+        is_confirming = "new_password1" not in request.POST and ticket.sealed_password
+        form = form_for(ticket, request.POST) if is_confirming else NewPasswordForm(request.POST)
+        if not form.is_valid():
+            return self.form_page(ticket, form)
+        try:
+            tickets.redeem(
+                ticket.pk,
+                password=form.cleaned_data.get("new_password1"),
+                retyped=form.cleaned_data.get("password"),
+            )
+        except tickets.WrongRetype:
+            form.add_error("password", _("This is not the password you asked for."))
+            return self.form_page(ticket, form)
+        except passwords.PasswordRefused as refused:
+            if is_confirming:
+                problem = _("The password you asked for cannot be used. Please choose another.")
+                return self.form_page(
+                    ticket, NewPasswordForm(), problem=" ".join([problem, *refused.sentences])
+                )
+            for sentence in refused.sentences:
+                form.add_error("new_password1", sentence)
+            return self.form_page(ticket, form)
+        return HttpResponseRedirect(reverse("dbconnections:done"))
+
+    def form_page(
+        self,
+        ticket: ResetTicket,
+        form: forms.Form | None = None,
+        *,
+        problem: str = "",
+        status: int = 200,
+    ) -> HttpResponse:
+        form = form or form_for(ticket)
+        name = "new_password" if isinstance(form, NewPasswordForm) else "confirm"
+        return self.page(name, ticket, status, form=form, rules=passwords.rules(), problem=problem)
+
+
+class DoneView(Page):
+    """Success, and the way back to the application."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        try:
+            tickets.open(self.ticket_id())
+        except TicketRefused as refusal:
+            if refusal.reason == Reason.USED and refusal.ticket:
+                return self.done(refusal.ticket)
+        return HttpResponseRedirect(reverse("dbconnections:reset"))
+
+    def done(self, ticket: ResetTicket) -> HttpResponse:
+        address = ticket.client.result_url
+        return_url = links.result_url(address, SUCCESS_MESSAGE) if address else ""
+        return self.page("done", ticket, return_url=return_url)
+
+
+def form_for(ticket: ResetTicket, data: Any = None) -> forms.Form:
+    """Return the form a ticket asks for."""
+    if tickets.given_password(ticket) is None:
+        return NewPasswordForm(data)
+    if ticket.client.confirmation == Client.Confirmation.RETYPE:
+        return RetypeForm(data)
+    return ConfirmForm(data)
+
+
+def masked(address: str) -> str:
+    """Return an address its owner recognises and a stranger cannot write to."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}•••{at}{domain}" if at else ""
