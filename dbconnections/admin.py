@@ -1,0 +1,270 @@
+"""The administrator's side: clients, connections, and what became of each request."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from dbconnections import delivery, links, tickets
+from dbconnections.conf import settings
+from dbconnections.models import (
+    DATABASE_STRATEGY,
+    AllowedOrigin,
+    Client,
+    Connection,
+    ResetTicket,
+    TicketState,
+)
+
+
+class KeepsTicketsQuiet:
+    """Let an object be deleted together with its tickets, which nobody may delete alone."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        listed, counts, needed, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        needed.discard(str(ResetTicket._meta.verbose_name))
+        return listed, counts, needed, protected
+
+
+class AllowedOriginInline(admin.TabularInline):
+    model = AllowedOrigin
+    extra = 1
+
+
+@admin.register(Client)
+class ClientAdmin(KeepsTicketsQuiet, admin.ModelAdmin):
+    list_display = ("name", "copyable_id", "is_active", "accepts_password", "confirmation")
+    list_filter = ("is_active", "accepts_password")
+    search_fields = ("name", "client_id")
+    inlines = (AllowedOriginInline,)
+    fieldsets = (
+        (None, {"fields": ("name", "client_id", "is_active", "result_url")}),
+        (_("Password sent with the request"), {"fields": ("accepts_password", "confirmation")}),
+    )
+
+    class Media:
+        js = ("dbconnections/admin.js",)
+        css = {"all": ("dbconnections/admin.css",)}
+
+    @admin.display(description=_("client ID"), ordering="client_id")
+    def copyable_id(self, client: Client) -> str:
+        return format_html('<code class="dbconnections-copy">{}</code>', client.client_id)
+
+
+class ConnectionForm(forms.ModelForm):
+    """Offers the stores that are configured, instead of a text to type."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "user_store" in self.fields:
+            names = set(settings.USER_STORES) | {self.instance.user_store}
+            self.fields["user_store"] = forms.ChoiceField(
+                label=self.fields["user_store"].label,
+                help_text=self.fields["user_store"].help_text,
+                choices=[(name, name) for name in sorted(names)],
+            )
+
+
+@admin.register(Connection)
+class ConnectionAdmin(KeepsTicketsQuiet, admin.ModelAdmin):
+    form = ConnectionForm
+    list_display = ("name", "strategy", "is_active", "ticket_lifetime", "enabled_clients")
+    list_filter = ("is_active", "strategy")
+    search_fields = ("name",)
+    filter_horizontal = ("clients",)
+    fieldsets = (
+        (None, {"fields": ("name", "strategy", "is_active", "user_store", "clients")}),
+        (_("Resets"), {"fields": ("ticket_lifetime", "disable_self_service_change_password")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        return super().get_queryset(request).prefetch_related("clients")
+
+    @admin.display(description=_("clients"))
+    def enabled_clients(self, connection: Connection) -> str:
+        return ", ".join(client.name for client in connection.clients.all()) or "-"
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return TicketState.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(current_state=self.value()) if self.value() else queryset
+
+
+@admin.register(ResetTicket)
+class ResetTicketAdmin(admin.ModelAdmin):
+    """Tickets are looked at, sent again and revoked, never written."""
+
+    list_display = ("submitted", "state", "client", "connection", "requested_at", "last_error")
+    list_filter = (StateFilter, "client", "connection", "password_given")
+    list_select_related = ("client", "connection")
+    search_fields = ("email", "username", "sent_to", "ip")
+    search_help_text = _("Search by address, username or IP address.")
+    date_hierarchy = "requested_at"
+    actions = ("send_again", "revoke")
+    fieldsets = (
+        (None, {"fields": ("state", "timeline", "client", "connection")}),
+        (
+            _("What was asked"),
+            {"fields": ("submitted", "password_given", "organization", "language")},
+        ),
+        (_("By whom"), {"fields": ("ip", "user_agent", "caller")}),
+        (_("Account"), {"fields": ("account", "sent_to")}),
+        (_("Delivery"), {"fields": ("due_at", "attempts", "last_error")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ResetTicket]:
+        return ResetTicket.objects.with_state().order_by("-requested_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Acting on tickets takes the permission to change them, which no form here grants."""
+        return request.user.has_perm("dbconnections.change_resetticket")
+
+    @admin.display(description=_("submitted"), ordering="email")
+    def submitted(self, ticket: ResetTicket) -> str:
+        return ticket.submitted
+
+    @admin.display(description=_("state"))
+    def state(self, ticket: ResetTicket) -> str:
+        return str(TicketState(ticket.current_state).label)
+
+    @admin.display(description=_("timeline"))
+    def timeline(self, ticket: ResetTicket) -> str:
+        steps = [*ticket.timeline(), (str(_("link ends")), ticket.expires_at)]
+        lines = ((date_format(localtime(time), "DATETIME_FORMAT"), label) for label, time in steps)
+        return format_html_join("", "<div>{} - {}</div>", lines)
+
+    @admin.action(description=_("Send again"), permissions=["act"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[ResetTicket]) -> None:
+        done = sum(delivery.send_again(ticket) for ticket in queryset)
+        message = ngettext("%d mail is on its way.", "%d mails are on their way.", done)
+        self._report(request, message, done, len(queryset) - done)
+
+    @admin.action(description=_("Revoke"), permissions=["act"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ResetTicket]) -> None:
+        done = sum(tickets.revoke(ticket.pk, "administrator") for ticket in queryset)
+        message = ngettext("%d ticket was revoked.", "%d tickets were revoked.", done)
+        self._report(request, message, done, len(queryset) - done)
+
+    def _report(self, request: HttpRequest, message: str, done: int, left: int) -> None:
+        if done:
+            self.message_user(request, message % done, messages.SUCCESS)
+        if left:
+            skipped = ngettext(
+                "%d ticket was left alone: it is used, revoked, expired or otherwise closed.",
+                "%d tickets were left alone: they are used, revoked, expired or otherwise closed.",
+                left,
+            )
+            self.message_user(request, skipped % left, messages.WARNING)
+
+
+class ThroughForm(forms.Form):
+    """Which application, and which of its connections, a reset is to run through."""
+
+    through = forms.ChoiceField(label=_("Application and connection"))
+
+    def __init__(self, choices: list[tuple[str, str]], data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["through"].choices = choices  # type: ignore[attr-defined]
+
+
+class SendPasswordResetMixin:
+    """For the site's user admin: an action that mails the selected users a reset link.
+
+    Administrators neither see the link nor choose the password. Where several clients and
+    connections could be meant, a page asks which; ``reset_client_id`` and
+    ``reset_connection_name`` settle it beforehand.
+    """
+
+    reset_client_id = ""
+    reset_connection_name = ""
+
+    @admin.action(description=_("Send password reset e-mail"), permissions=["change"])
+    def send_password_reset(
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> TemplateResponse | None:
+        pairs = self._enabled_pairs()
+        if not pairs:
+            messages.error(
+                request, _("No active client is enabled for an active database connection.")
+            )
+            return None
+        key = next(iter(pairs))
+        if len(pairs) > 1:
+            choices = [(key, f"{pair.client} - {pair.connection}") for key, pair in pairs.items()]
+            form = ThroughForm(choices, request.POST if "through" in request.POST else None)
+            if not form.is_valid():
+                return self._ask_through(request, queryset, form)
+            key = form.cleaned_data["through"]
+        users = list(queryset)
+        for user in users:
+            self._request_reset(request, user, pairs[key])
+        text = ngettext(
+            "A reset mail was requested for %d user. Reset tickets show what becomes of it.",
+            "A reset mail was requested for %d users. Reset tickets show what becomes of them.",
+            len(users),
+        )
+        messages.success(request, text % len(users))
+        return None
+
+    def _enabled_pairs(self) -> dict[str, Any]:
+        """Return client and connection of each way a reset may take, by key."""
+        pairs = Connection.clients.through.objects.filter(
+            client__is_active=True,
+            connection__is_active=True,
+            connection__strategy=DATABASE_STRATEGY,
+        )
+        if self.reset_client_id:
+            pairs = pairs.filter(client__client_id=self.reset_client_id)
+        if self.reset_connection_name:
+            pairs = pairs.filter(connection__name=self.reset_connection_name)
+        pairs = pairs.select_related("client", "connection")
+        return {str(pair.pk): pair for pair in pairs.order_by("client__name", "connection__name")}
+
+    def _ask_through(
+        self, request: HttpRequest, queryset: QuerySet[Any], form: ThroughForm
+    ) -> TemplateResponse:
+        context = {
+            **self.admin_site.each_context(request),  # type: ignore[attr-defined]
+            "title": _("Send password reset e-mail"),
+            "opts": queryset.model._meta,
+            "users": queryset,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/dbconnections/send_password_reset.html", context)
+
+    def _request_reset(self, request: HttpRequest, user: Any, pair: Any) -> None:
+        email = getattr(user, user.get_email_field_name(), "") or ""
+        tickets.issue(
+            tickets.ResetRequest(
+                client=pair.client,
+                connection=pair.connection,
+                email=email,
+                username="" if email else user.get_username(),
+                account=str(user.pk),
+                language=get_language() or "",
+                base_url=links.base_url(request),
+            )
+        )

@@ -1,0 +1,230 @@
+"""System checks: what is missing, contradictory or dangerous, before anyone finds out."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+import django
+from django.conf import settings as django_settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Info, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
+
+from dbconnections.accounts import get_store
+from dbconnections.conf import all_settings, configured, settings
+
+DAY = timedelta(hours=24)
+PATH = "/dbconnections/change_password"
+
+
+@register("dbconnections")
+def check_settings(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Names, types and choices of `DBCONNECTIONS`."""
+    known = all_settings()
+    for name, value in configured().items():
+        if name not in known:
+            yield Error(
+                f'DBCONNECTIONS["{name}"] is no setting of this app.',
+                hint=f"Settings are {', '.join(known)}.",
+                id="dbconnections.E001",
+            )
+        elif problem := known[name].problem(value):
+            yield Error(
+                f'DBCONNECTIONS["{name}"] {problem}.',
+                hint=known[name].meaning,
+                id="dbconnections.E002",
+            )
+
+
+@register("dbconnections")
+def check_base_url(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Links need a configured address."""
+    hint = 'Set DBCONNECTIONS["BASE_URL"] to the address of this site: https://login.example.com'
+    if not settings.BASE_URL:
+        if django_settings.DEBUG:
+            yield checks.Warning(
+                "BASE_URL is not set; while DEBUG is on, links follow the request's host.",
+                hint=hint,
+                id="dbconnections.W003",
+            )
+        else:
+            yield Error(
+                "BASE_URL is not set; no link can be mailed.", hint=hint, id="dbconnections.E003"
+            )
+        return
+    parts = urlsplit(settings.BASE_URL)
+    rest = parts.path.strip("/") or parts.query or parts.fragment
+    if parts.scheme not in {"http", "https"} or not parts.hostname or rest:
+        yield Error(
+            f"BASE_URL {settings.BASE_URL!r} is not a scheme and a host alone.",
+            hint=hint,
+            id="dbconnections.E004",
+        )
+
+
+@register("dbconnections")
+def check_user_stores(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Every configured store can be made."""
+    for name in settings.USER_STORES:
+        try:
+            get_store(name)
+        except ImproperlyConfigured as error:
+            yield Error(
+                str(error),
+                hint="BACKEND is a dotted path to a class, OPTIONS its keyword arguments.",
+                id="dbconnections.E005",
+            )
+
+
+@register("dbconnections")
+def check_rate_limits(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Rates and their storage can be read."""
+    from limits import parse
+    from limits.errors import ConfigurationError
+    from limits.storage import storage_from_string
+
+    for name in ("RATE_LIMIT", "RATE_LIMIT_PER_IP", "RATE_LIMIT_PAGES"):
+        rate = getattr(settings, name)
+        try:
+            if rate:
+                parse(rate)
+        except ValueError:
+            yield Error(
+                f'DBCONNECTIONS["{name}"] {rate!r} is no rate.',
+                hint="Write it like '10/10 minutes' or '100 per hour'; empty switches it off.",
+                id="dbconnections.E006",
+            )
+    try:
+        storage_from_string(settings.RATE_LIMIT_STORAGE)
+    except ConfigurationError as error:
+        yield Error(
+            f'DBCONNECTIONS["RATE_LIMIT_STORAGE"]: {error}',
+            hint="Use memory:// or redis://host:port/db; the latter needs dbconnections[redis].",
+            id="dbconnections.E007",
+        )
+
+
+@register("dbconnections")
+def check_wake_up(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Django Tasks is there when it is to be used."""
+    if settings.WAKE_UP == "task" and django.VERSION < (6, 0) and not find_spec("django_tasks"):
+        yield Error(
+            "WAKE_UP is 'task', but this Django has no tasks and django-tasks is not installed.",
+            hint="Install dbconnections[tasks], or use Django 6.0 or later.",
+            id="dbconnections.E008",
+        )
+
+
+@register("dbconnections")
+def check_urls(**kwargs: Any) -> Iterable[CheckMessage]:
+    """The endpoint is where Auth0's libraries call it."""
+    hint = 'Add path("", include("dbconnections.urls")) to the root URLconf.'
+    try:
+        found = reverse("dbconnections:change_password")
+    except NoReverseMatch:
+        yield checks.Warning("The app's URLs are not included.", hint=hint, id="dbconnections.W009")
+    else:
+        if found != PATH:
+            yield checks.Warning(
+                f"The endpoint is at {found}; Auth0's libraries call {PATH}.",
+                hint=hint,
+                id="dbconnections.W010",
+            )
+
+
+@register("dbconnections")
+def check_cors_headers(**kwargs: Any) -> Iterable[CheckMessage]:
+    """django-cors-headers leaves the endpoint's preflight to the endpoint."""
+    middleware = "corsheaders.middleware.CorsMiddleware"
+    pattern = getattr(django_settings, "CORS_URLS_REGEX", r"^.*$")
+    if middleware in django_settings.MIDDLEWARE and re.match(pattern, PATH):
+        yield checks.Warning(
+            "django-cors-headers answers preflights for the endpoint, by its own list of origins.",
+            hint='Set CORS_URLS_REGEX = r"^(?!/dbconnections/)", or exclude that path from yours.',
+            id="dbconnections.W011",
+        )
+
+
+@register("dbconnections", Tags.database)
+def check_connections(
+    databases: Iterable[str] | None = None, **kwargs: Any
+) -> Iterable[CheckMessage]:
+    """Connections name configured stores and keep links short-lived (`check --database`)."""
+    from dbconnections.models import Connection
+    from dbconnections.tickets import database
+
+    if database() not in (databases or ()):
+        return
+    for connection in Connection.objects.using(database()):
+        if connection.user_store not in settings.USER_STORES:
+            yield Error(
+                f"Connection {connection} uses the user store {connection.user_store!r}, "
+                "which is not configured.",
+                hint='Add it to DBCONNECTIONS["USER_STORES"] or choose another in the admin.',
+                id="dbconnections.E012",
+            )
+        if connection.ticket_lifetime > DAY:
+            yield checks.Warning(
+                f"Links of connection {connection} work for {connection.ticket_lifetime}.",
+                hint="NIST SP 800-63B-4 allows 24 hours for a recovery code sent by e-mail.",
+                id="dbconnections.W013",
+            )
+
+
+@register("dbconnections", deploy=True)
+def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
+    """What is fine for a start, and dangerous in production."""
+    if settings.BASE_URL and not settings.BASE_URL.startswith("https://"):
+        yield checks.Warning(
+            "Mailed links are not https; anyone on the way can read them.",
+            hint='Let DBCONNECTIONS["BASE_URL"] start with https://.',
+            id="dbconnections.W014",
+        )
+    if "*" in django_settings.ALLOWED_HOSTS:
+        yield checks.Warning(
+            "ALLOWED_HOSTS allows every host.",
+            hint="List the hosts of this site.",
+            id="dbconnections.W015",
+        )
+    if _waits_for_ever():
+        yield checks.Warning(
+            "The e-mail backend has no time-out of its own.",
+            hint="Set EMAIL_TIMEOUT (or the mailer's timeout option) below DELIVERY_LEASE. Until "
+            'then this app uses DBCONNECTIONS["EMAIL_TIMEOUT"] for its own mails.',
+            id="dbconnections.W016",
+        )
+    if not (settings.RATE_LIMIT and settings.RATE_LIMIT_PER_IP):
+        yield checks.Warning(
+            "Requests are not limited.",
+            hint="Set RATE_LIMIT and RATE_LIMIT_PER_IP in DBCONNECTIONS.",
+            id="dbconnections.W017",
+        )
+    elif settings.RATE_LIMIT_STORAGE.startswith("memory:"):
+        yield checks.Warning(
+            "Each process counts requests by itself, so limits grow with the processes.",
+            hint='Set DBCONNECTIONS["RATE_LIMIT_STORAGE"] to a Redis that all of them share.',
+            id="dbconnections.W018",
+        )
+    if settings.WAKE_UP == "thread":
+        yield Info(
+            "Mails are delivered by a thread of the web process. Several processes are fine: no "
+            "ticket is sent by two. Mails left by a process that died wait for the next request.",
+            hint="Run `manage.py deliver_reset_emails` every minute or so to send those as well.",
+            id="dbconnections.I019",
+        )
+
+
+def _waits_for_ever() -> bool:
+    """Say whether the site's SMTP backend would wait for a server without end."""
+    if mailers := getattr(django_settings, "MAILERS", None):
+        mailer = mailers.get("default", {})
+        backend = mailer.get("BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+        timeout = mailer.get("OPTIONS", {}).get("timeout")
+    else:
+        backend = django_settings.EMAIL_BACKEND
+        timeout = django_settings.EMAIL_TIMEOUT
+    return backend == "django.core.mail.backends.smtp.EmailBackend" and timeout is None
