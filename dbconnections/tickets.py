@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import OperationalError, models, router, transaction
@@ -163,7 +163,15 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
     with transaction.atomic(using=database()):
         # First and alone: of any number of concurrent attempts the database lets one through.
         # Reading first and writing then would let all through that read in between.
-        used = _close(ResetTicket.objects.redeemable().filter(pk=ticket.pk), used_at=DatabaseNow())
+        used = _close(
+            ResetTicket.objects.redeemable().filter(pk=ticket.pk),
+            used_at=DatabaseNow(),
+            opened_at=_FIRST_OPENED,
+            # Due again, for the mail that tells of the change.
+            due_at=DatabaseNow(),
+            attempts=0,
+            last_error="",
+        )
         if not used:
             open(ticket.pk)
             raise TicketRefused(Reason.CLOSED, ticket)
@@ -173,9 +181,6 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
         store.set_password(account, password.reveal())
         store.end_sessions(account)
         supersede(ticket, account.id)
-        ResetTicket.objects.filter(pk=ticket.pk).update(
-            opened_at=_FIRST_OPENED, due_at=DatabaseNow(), attempts=0, last_error=""
-        )
     return account
 
 
@@ -243,9 +248,9 @@ _ENDED = {
 }
 
 
-def _close(tickets: ResetTicketQuerySet, **ending: DatabaseNow) -> int:
-    """End tickets in one UPDATE: stamp the end, erase the secret, send nothing more."""
-    return tickets.update(**ending, sealed_password="", due_at=None, claim=None)
+def _close(tickets: ResetTicketQuerySet, **columns: Any) -> int:
+    """End tickets in one UPDATE: stamp the end, erase the secret, stop what was to be sent."""
+    return tickets.update(**{"sealed_password": "", "due_at": None, "claim": None, **columns})
 
 
 def _account(ticket: ResetTicket, *, for_update: bool = False) -> Account:
