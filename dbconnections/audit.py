@@ -45,9 +45,10 @@ def log_refused(
     details: dict[str, Any] | None = None,
     **kwargs: object,
 ) -> None:
-    event = {"request": "fcpr", "change": "fcp"}[stage]
+    # A refused request is mostly a typing error, and a flood of them must not page anyone.
+    event, level = {"request": ("fcpr", logging.INFO), "change": ("fcp", logging.WARNING)}[stage]
     extra = {**(details or {}), **facts(event, ticket), "reason": reason}
-    logger.warning("Password reset refused: %s.", reason, extra=extra)
+    logger.log(level, "Password reset refused: %s.", reason, extra=extra)
 
 
 def facts(event: str, ticket: ResetTicket | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.template.loader import select_template
 from django.utils import translation
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 from dbconnections import links
 from dbconnections.accounts import Account
@@ -42,7 +43,7 @@ def _message(
             "requested_at": ticket.requested_at,
             "lifetime": timesince(ticket.requested_at, ticket.expires_at),
             "ip": ticket.ip or "",
-            "user_agent": ticket.user_agent,
+            "user_agent": device(ticket.user_agent),
             "organization": ticket.organization,
             "return_url": ticket.client.result_url,
         }
@@ -63,6 +64,40 @@ def _message(
     message.track_clicks = False  # type: ignore[attr-defined]
     message.track_opens = False  # type: ignore[attr-defined]
     return message
+
+
+def device(user_agent: str) -> str:
+    """Name browser and system as far as they are known, such as "Firefox on Android".
+
+    Never the header itself: whoever asks chooses its text, and would have us mail it to others.
+    """
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    if browser and system:
+        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or system
+
+
+# In this order: most browsers also name those they descend from.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
 
 
 def _render(name: str, ticket: ResetTicket, context: dict[str, object]) -> str:

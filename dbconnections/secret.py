@@ -1,8 +1,11 @@
-"""A password on its way through the code, kept out of logs and error reports."""
+"""What keeps passwords and links out of logs and error reports."""
+
+import logging
+import re
 
 
 class Secret:
-    """Text that prints as nothing.
+    """A password on its way through the code: text that prints as nothing.
 
     Tracebacks in logs, error mails and trackers print local variables; ``sensitive_variables``
     guards single functions and form posts only, not the frames of a framework in between.
@@ -31,3 +34,18 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("A secret is not pickled: it would end up in a queue or cache.")
+
+
+class HideLinks(logging.Filter):
+    """Blanks the token of a mailed link in log records, such as those of ``django.server``.
+
+    The link has to be an address once. A log of addresses, read within the link's life, would
+    otherwise be as good as the mail.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if "/dbconnections/reset/" in message:
+            record.msg = re.sub(r"(/dbconnections/reset/)[\w-]+\.[\w-]+", r"\1[token]", message)
+            record.args = ()
+        return True
