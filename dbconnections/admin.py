@@ -108,7 +108,8 @@ class StateFilter(admin.SimpleListFilter):
 class ResetTicketAdmin(admin.ModelAdmin):
     """Tickets are looked at, sent again and revoked, never written."""
 
-    list_display = ("submitted", "state", "client", "connection", "requested_at", "last_error")
+    list_display = ("requested_at", "submitted", "state", "client", "connection", "last_error")
+    list_display_links = ("requested_at", "submitted")
     list_filter = (StateFilter, "client", "connection", "password_given")
     list_select_related = ("client", "connection")
     search_fields = ("email", "username", "sent_to", "ip")
@@ -200,6 +201,12 @@ class SendPasswordResetMixin:
 
     reset_client_id = ""
     reset_connection_name = ""
+    actions: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Beside whatever actions the site's own admin lists.
+        self.actions = [*(getattr(self, "actions", None) or ()), "send_password_reset"]
 
     @admin.action(description=_("Send password reset e-mail"), permissions=["change"])
     def send_password_reset(
