@@ -12,6 +12,7 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 from django.urls import NoReverseMatch, reverse
 
 from dbconnections.accounts import get_store
@@ -159,7 +160,12 @@ def check_connections(
 
     if database() not in (databases or ()):
         return
-    for connection in Connection.objects.using(database()):
+    try:
+        found = list(Connection.objects.using(database()))
+    except DatabaseError:
+        # `migrate` runs these checks before it has made the table.
+        return
+    for connection in found:
         if connection.user_store not in settings.USER_STORES:
             yield Error(
                 f"Connection {connection} uses the user store {connection.user_store!r}, "
