@@ -10,14 +10,24 @@ from dbconnections.secret import Secret
 
 
 class PasswordField(forms.CharField):
-    """A password exactly as typed; cleaned into a ``Secret``, never rendered back."""
+    """A password exactly as typed; cleaned into a ``Secret``, never rendered back.
 
-    def __init__(self, *, label: Any, describedby: str = "") -> None:
-        attrs = {"autocomplete": "new-password", "autocapitalize": "none", "spellcheck": "false"}
-        if describedby:
-            attrs["aria-describedby"] = describedby
-        widget = forms.PasswordInput(attrs=attrs)
-        super().__init__(label=label, strip=False, widget=widget)
+    ``described_by`` holds the ids of the elements that explain the field and its errors.
+    """
+
+    def __init__(self, *, label: Any, described_by: str) -> None:
+        attrs = {
+            "autocomplete": "new-password",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+            "aria-describedby": described_by,
+        }
+        super().__init__(
+            label=label,
+            strip=False,
+            widget=forms.PasswordInput(attrs=attrs),
+            error_messages={"required": _("Type a password.")},
+        )
 
     def clean(self, value: Any) -> Secret:
         return Secret(super().clean(value))
@@ -26,8 +36,13 @@ class PasswordField(forms.CharField):
 class NewPasswordForm(forms.Form):
     """A new password, typed twice."""
 
-    new_password1 = PasswordField(label=_("New password"), describedby="id_new_password1_rules")
-    new_password2 = PasswordField(label=_("New password, once more"))
+    new_password1 = PasswordField(
+        label=_("New password"),
+        described_by="id_new_password1_rules id_new_password1_errors",
+    )
+    new_password2 = PasswordField(
+        label=_("New password, once more"), described_by="id_new_password2_errors"
+    )
 
     def clean(self) -> dict[str, Any]:
         first = self.cleaned_data.get("new_password1")
@@ -43,7 +58,9 @@ class NewPasswordForm(forms.Form):
 class RetypeForm(forms.Form):
     """The password that was sent with the request, typed once more."""
 
-    password = PasswordField(label=_("Type the new password you asked for"))
+    password = PasswordField(
+        label=_("Type the new password you asked for"), described_by="id_password_errors"
+    )
 
 
 class ConfirmForm(forms.Form):

@@ -1,0 +1,43 @@
+// Adds a "Show"/"Hide" button to each password field, and brings what went
+// wrong into view. The pages work the same without it.
+(() => {
+  'use strict';
+
+  document.querySelectorAll('[data-show] > input[type=password]').forEach((input) => {
+    const box = input.parentElement;
+    const words = box.dataset;
+    const button = document.createElement('button');
+    const status = document.createElement('span');
+
+    const show = (on) => {
+      input.type = on ? 'text' : 'password';
+      button.textContent = on ? words.hide : words.show;
+      button.setAttribute('aria-pressed', String(on));
+    };
+
+    button.type = 'button';
+    button.className = 'toggle';
+    // The spoken name stays the same while aria-pressed changes; it holds both visible words.
+    button.setAttribute('aria-label', words.name);
+    button.setAttribute('aria-controls', input.id);
+    button.addEventListener('click', () => {
+      const on = input.type === 'password';
+      show(on);
+      status.textContent = on ? words.shown : words.hidden;
+    });
+
+    status.className = 'unseen';
+    status.setAttribute('role', 'status');
+
+    input.spellcheck = false;
+    input.autocapitalize = 'none';
+    show(false);
+    box.classList.add('toggled');
+    box.append(button, status);
+
+    // Hidden again when sent, so that no browser keeps it as ordinary text.
+    input.form?.addEventListener('submit', () => show(false));
+  });
+
+  document.getElementById('error-summary')?.focus();
+})();
