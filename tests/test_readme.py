@@ -1,0 +1,12 @@
+"""What the README says is so."""
+
+from tests.support.readme import README, with_table
+
+
+def test_table_of_settings_is_current():
+    text = README.read_text()
+    assert with_table(text) == text, "run `python -m tests.support.readme`"
+
+
+def test_table_names_every_setting():
+    assert "| `BASE_URL` |" in README.read_text()
