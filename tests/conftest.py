@@ -1,0 +1,57 @@
+"""Fixtures of the whole suite."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.test import Client as Browser
+
+from dbconnections import throttling
+from dbconnections.models import Client, Connection
+from tests.factories import ClientFactory, ConnectionFactory, UserFactory
+
+URL = "/dbconnections/change_password"
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits() -> Iterator[None]:
+    """Let no test count the requests of another."""
+    yield
+    throttling._limiter.cache_clear()
+
+
+@pytest.fixture
+def jane(db: None) -> User:
+    return UserFactory(username="jane", email="jane@example.com")
+
+
+@pytest.fixture
+def app(db: None) -> Client:
+    """A client of Lock 9 and later."""
+    return ClientFactory(client_id="demo")
+
+
+@pytest.fixture
+def legacy_app(connection: Connection) -> Client:
+    """A client of Lock 8, which sends the new password along."""
+    client = ClientFactory(client_id="demo-lock8", accepts_password=True)
+    connection.clients.add(client)
+    return client
+
+
+@pytest.fixture
+def connection(app: Client) -> Connection:
+    return ConnectionFactory(name="Username-Password-Authentication", clients=[app])
+
+
+@pytest.fixture
+def ask(connection: Connection, client: Browser) -> Callable[..., HttpResponse]:
+    """Post a request to the endpoint; keyword arguments replace or add fields."""
+
+    def post(*, headers: dict[str, str] | None = None, **fields: Any) -> Any:
+        body = {"client_id": "demo", "connection": connection.name, "email": "jane@example.com"}
+        return client.post(URL, body | fields, content_type="application/json", headers=headers)
+
+    return post
