@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
@@ -133,7 +133,7 @@ class ModelUserStore:
     def get(self, account_id: str, *, for_update: bool = False) -> Account | None:
         try:
             key = self.model._meta.pk.to_python(account_id)
-        except ValueError:
+        except ValidationError:
             return None
         user = self.get_queryset().filter(pk=key).first()
         if user is not None and for_update:

@@ -10,8 +10,8 @@ from django.template.response import TemplateResponse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from dbconnections import delivery, links, tickets
 from dbconnections.conf import settings
@@ -21,11 +21,12 @@ from dbconnections.models import (
     Client,
     Connection,
     ResetTicket,
+    ResetTicketQuerySet,
     TicketState,
 )
 
 
-class KeepsTicketsQuiet:
+class DeletesTicketsAlong:
     """Let an object be deleted together with its tickets, which nobody may delete alone."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
@@ -40,7 +41,7 @@ class AllowedOriginInline(admin.TabularInline):
 
 
 @admin.register(Client)
-class ClientAdmin(KeepsTicketsQuiet, admin.ModelAdmin):
+class ClientAdmin(DeletesTicketsAlong, admin.ModelAdmin):
     list_display = ("name", "copyable_id", "is_active", "accepts_password", "confirmation")
     list_filter = ("is_active", "accepts_password")
     search_fields = ("name", "client_id")
@@ -74,7 +75,7 @@ class ConnectionForm(forms.ModelForm):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(KeepsTicketsQuiet, admin.ModelAdmin):
+class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
     form = ConnectionForm
     list_display = ("name", "strategy", "is_active", "ticket_lifetime", "enabled_clients")
     list_filter = ("is_active", "strategy")
@@ -88,9 +89,9 @@ class ConnectionAdmin(KeepsTicketsQuiet, admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         return super().get_queryset(request).prefetch_related("clients")
 
-    @admin.display(description=_("clients"))
+    @admin.display(description=_("clients"), empty_value="-")
     def enabled_clients(self, connection: Connection) -> str:
-        return ", ".join(client.name for client in connection.clients.all()) or "-"
+        return ", ".join(client.name for client in connection.clients.all())
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -128,7 +129,9 @@ class ResetTicketAdmin(admin.ModelAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ResetTicket]:
-        return ResetTicket.objects.with_state().order_by("-requested_at")
+        queryset: Any = super().get_queryset(request)
+        with_state: ResetTicketQuerySet = queryset.with_state()
+        return with_state
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -154,8 +157,11 @@ class ResetTicketAdmin(admin.ModelAdmin):
     @admin.display(description=_("timeline"))
     def timeline(self, ticket: ResetTicket) -> str:
         steps = [*ticket.timeline(), (str(_("link ends")), ticket.expires_at)]
-        lines = ((date_format(localtime(time), "DATETIME_FORMAT"), label) for label, time in steps)
-        return format_html_join("", "<div>{} - {}</div>", lines)
+        lines = ((label, date_format(localtime(time), "DATETIME_FORMAT")) for label, time in steps)
+        return format_html(
+            '<ol class="dbconnections-timeline">{}</ol>',
+            format_html_join("", "<li><b>{}</b> {}</li>", lines),
+        )
 
     @admin.action(description=_("Send again"), permissions=["act"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[ResetTicket]) -> None:
@@ -271,7 +277,6 @@ class SendPasswordResetMixin:
                 email=email,
                 username="" if email else user.get_username(),
                 account=str(user.pk),
-                language=get_language() or "",
                 base_url=links.base_url(request),
             )
         )

@@ -16,7 +16,6 @@ import threading
 import traceback
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.mail.backends.base import BaseEmailBackend
@@ -24,12 +23,12 @@ from django.db import close_old_connections, connections, transaction
 from django.db.models import F, Q
 from django.dispatch import receiver
 
-from dbconnections import links, mail, signals
-from dbconnections.accounts import Account, canonical, get_store
+from dbconnections import mail, signals, tickets
+from dbconnections.accounts import Account, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
-from dbconnections.models import Connection, ResetTicket, TicketState
-from dbconnections.tickets import database, supersede
+from dbconnections.models import ResetTicket, TicketState
+from dbconnections.tickets import database, retrying
 
 logger = logging.getLogger("dbconnections")
 
@@ -40,18 +39,22 @@ class Undeliverable(Exception):
     """Another attempt would fail as well."""
 
 
-def deliver_due() -> Counter[str]:
+def deliver_due(stop: threading.Event | None = None) -> Counter[str]:
     """Send everything that is due; return how many tickets ended in which outcome.
 
-    Outcomes are ``sent``, ``notified``, ``retry`` and the states of ``TicketState``. Safe to
-    run in any number of processes at once.
+    Outcomes are ``sent``, ``notified``, ``retry``, ``taken`` by another worker, and the states
+    of ``TicketState``. Safe to run in any number of processes at once. Once ``stop`` is set,
+    the mail at hand is the last; the rest of the batch is free again when its lease ends.
     """
     outcomes: Counter[str] = Counter()
+    stop = stop or threading.Event()
     mailer = mail.mailer()
     try:
-        while claimed := _claim():
+        while not stop.is_set() and (claimed := retrying(_claim)):
             claim, ticket_ids = claimed
             for ticket_id in ticket_ids:
+                if stop.is_set():
+                    break
                 outcomes[_deliver(ticket_id, claim, mailer)] += 1
     finally:
         _close_quietly(mailer)
@@ -110,11 +113,17 @@ def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
     )
     if not begun:
         return "taken"
-    ticket = ResetTicket.objects.using(database()).whole().get(pk=ticket_id)
+    ticket = ResetTicket.objects.whole().get(pk=ticket_id)
     try:
+        if ticket.attempts > settings.DELIVERY_MAX_ATTEMPTS:
+            # It has taken its workers with it; the last attempt never got to say so.
+            raise Undeliverable("Too many attempts.")
         if ticket.used_at:
             return _notify(ticket, claim, mailer)
         return _send_link(ticket, claim, mailer)
+    except tickets.Unmailable as ending:
+        tickets.end(ticket, claim, ending.state)
+        return ending.state.value
     except Exception as error:
         # The connection may be in any state; the next mail gets a new one.
         _close_quietly(mailer)
@@ -126,118 +135,30 @@ def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
 
 def _send_link(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
     if ticket.current_state == TicketState.EXPIRED:
-        # Nobody is to be told; the visit is for the sealed password, which ends here.
-        return _end(ticket, claim, TicketState.EXPIRED)
+        # Too late to mail, or the visit that erases a sealed password.
+        raise tickets.Unmailable(TicketState.EXPIRED)
     if not ticket.serves:
         raise Undeliverable("Client or connection is no longer active.")
-    ending, account = _bind(ticket, claim)
-    if account is None:
-        return _end(ticket, claim, ending)
+    account = tickets.bind(ticket, claim)
+    # Opened here, a connection stays open for the next mail; opened by sending, it would not.
+    mailer.open()
     mailer.send_messages([mail.reset_message(ticket, account)])
-    with transaction.atomic(using=database()):
-        done = {"due_at": ticket.expires_at if ticket.sealed_password else None, "claim": None}
-        noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
-        if not noted.update(sent_at=DatabaseNow(), last_error="", **done):
-            # The person was quicker and the ticket is used: its next mail stays due.
-            ResetTicket.objects.filter(pk=ticket.pk).update(sent_at=DatabaseNow())
-        supersede(ticket, account.id)
+    # What is not noted now would be mailed once more.
+    retrying(lambda: _note_sent(ticket, claim, account))
     signals.reset_sent.send_robust(ResetTicket, ticket=ticket, account=account)
     return TicketState.SENT.value
 
 
-def _bind(ticket: ResetTicket, claim: UUID) -> tuple[TicketState, Account | None]:
-    """Tie a ticket to its account before anything is sent, or say how it ends instead.
-
-    A ticket found to have several accounts is bound to the first; each other one gets a ticket
-    of its own, so that everyone may choose which account to reset.
-    """
-    store = get_store(ticket.connection.user_store)
-    if ticket.account:
-        found = [ticket.account]
-    else:
-        accounts = store.find(email=ticket.email, username=ticket.username)
-        found = [account.id for account in accounts if store.is_resettable(account)]
-    if not found:
-        return TicketState.NO_ACCOUNT, None
+def _note_sent(ticket: ResetTicket, claim: UUID, account: Account) -> None:
+    erasing = ticket.expires_at if ticket.sealed_password else None
     with transaction.atomic(using=database()):
-        # The lock makes concurrent workers count an account's mails one after the other.
-        account = store.get(found[0], for_update=True)
-        if account is None or not store.is_resettable(account):
-            return TicketState.NO_ACCOUNT, None
-        fingerprint = store.fingerprint(account)
-        if ticket.fingerprint:
-            if ticket.fingerprint != fingerprint:
-                return TicketState.SUPERSEDED, None
-            return TicketState.SENT, account
-        mailbox = canonical(account.email)
-        if _has_newer(ticket, account):
-            return TicketState.SUPERSEDED, None
-        if _is_capped(mailbox):
-            return TicketState.SUPPRESSED, None
-        ticket.account, ticket.sent_to, ticket.fingerprint = account.id, mailbox, fingerprint
-        ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
-            account=account.id, sent_to=mailbox, fingerprint=fingerprint
+        noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
+            sent_at=DatabaseNow(), due_at=erasing, claim=None, last_error=""
         )
-        for other in found[1:]:
-            _split(ticket, other)
-    return TicketState.SENT, account
-
-
-def _has_newer(ticket: ResetTicket, account: Account) -> bool:
-    """Say whether a ticket requested later has already been mailed to the account."""
-    same_store = Connection.objects.filter(user_store=ticket.connection.user_store)
-    return ResetTicket.objects.filter(
-        account=account.id,
-        connection__in=same_store,
-        requested_at__gt=ticket.requested_at,
-        sent_at__isnull=False,
-    ).exists()
-
-
-def _is_capped(mailbox: str) -> bool:
-    """Say whether a mailbox has had, or is about to get, as many mails as it may."""
-    for most, period in settings.MAIL_CAPS:
-        recent = Q(sent_at__gt=DatabaseNow() - period)
-        coming = Q(sent_at__isnull=True, due_at__isnull=False)
-        if ResetTicket.objects.filter(recent | coming, sent_to=mailbox).count() >= most:
-            return True
-    return False
-
-
-def _split(ticket: ResetTicket, account_id: str) -> None:
-    """Issue the same request once more for another account of the same address."""
-    copy = ResetTicket.objects.get(pk=ticket.pk)
-    copy.pk = uuid4()
-    copy._state.adding = True
-    given = links.unseal(ticket.sealed_password, ticket.pk) if ticket.sealed_password else None
-    copy.sealed_password = links.seal(given, copy.pk) if given else ""
-    copy.account, copy.sent_to, copy.fingerprint = account_id, "", ""
-    copy.attempts, copy.claim = 0, None
-    copy.due_at = DatabaseNow()  # the INSERT resolves it
-    copy.save(force_insert=True)
-
-
-def _end(ticket: ResetTicket, claim: UUID, state: TicketState) -> str:
-    """Close a ticket that is not going to be mailed."""
-    column = _ENDING_COLUMNS.get(state)
-    # A link that was mailed before goes on working when mailing it once more fails.
-    keeps = state == TicketState.UNDELIVERABLE and ticket.sent_at
-    ending: dict[str, Any] = {column: DatabaseNow()} if column and not keeps else {}
-    if not keeps:
-        ending["sealed_password"] = ""
-    ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(**ending, due_at=None, claim=None)
-    signals.reset_refused.send_robust(
-        ResetTicket, stage="request", reason=state.value, ticket=ticket, details={}
-    )
-    return state.value
-
-
-_ENDING_COLUMNS = {
-    TicketState.NO_ACCOUNT: "no_account_at",
-    TicketState.SUPPRESSED: "suppressed_at",
-    TicketState.SUPERSEDED: "superseded_at",
-    TicketState.UNDELIVERABLE: "undeliverable_at",
-}
+        if not noted:
+            # The person was quicker and the ticket is used: its next mail stays due.
+            ResetTicket.objects.filter(pk=ticket.pk).update(sent_at=DatabaseNow())
+        tickets.supersede(ticket, account.id)
 
 
 # The mail after a change
@@ -247,9 +168,11 @@ def _notify(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
     account = get_store(ticket.connection.user_store).get(ticket.account)
     if account is None or not account.email:
         raise Undeliverable("The account is gone or has no address.")
+    mailer.open()
     mailer.send_messages([mail.changed_message(ticket, account)])
-    ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
-        notified_at=DatabaseNow(), due_at=None, claim=None, last_error=""
+    noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
+    retrying(
+        lambda: noted.update(notified_at=DatabaseNow(), due_at=None, claim=None, last_error="")
     )
     return "notified"
 
@@ -262,10 +185,12 @@ def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str
     if _is_permanent(error) or ticket.attempts >= settings.DELIVERY_MAX_ATTEMPTS:
         ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(last_error=reason)
         _log_failure("Giving up a mail: %s.", logging.ERROR, ticket, reason, error)
-        return _end(ticket, claim, TicketState.UNDELIVERABLE)
-    delay = min(FIRST_DELAY * 2 ** (ticket.attempts - 1), settings.DELIVERY_MAX_DELAY)
+        tickets.end(ticket, claim, TicketState.UNDELIVERABLE)
+        return TicketState.UNDELIVERABLE.value
     # Jitter keeps a server that comes back from meeting all retries at once.
-    delay *= random.uniform(0.75, 1.25)  # noqa: S311 (spreads load only)
+    jitter = random.uniform(0.75, 1.25)  # noqa: S311 (spreads load only)
+    doubled = FIRST_DELAY * 2 ** min(ticket.attempts - 1, 16)
+    delay = min(doubled * jitter, settings.DELIVERY_MAX_DELAY)
     ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
         last_error=reason, due_at=DatabaseNow() + delay, claim=None
     )
@@ -278,7 +203,7 @@ def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str
 def _is_permanent(error: Exception) -> bool:
     """Say whether trying again is pointless: the server's 5xx for this mail, or a bad address."""
     match error:
-        case Undeliverable() | UnicodeError() | ValueError():
+        case Undeliverable() | ValueError():
             return True
         case smtplib.SMTPRecipientsRefused(recipients=recipients):
             return all(500 <= code < 600 for code, _text in recipients.values())
@@ -379,6 +304,8 @@ class DeliveryThread:
         # Longer waits are for the next wake-up or the command: a sealed password to erase.
         longest = settings.DELIVERY_MAX_DELAY * 2
         if pause is not None and pause <= longest:
+            # An idle thread holds no connection.
+            connections.close_all()
             self._called.wait(timeout=pause.total_seconds() + 0.05)
             return True
         with self._lock:
@@ -389,4 +316,5 @@ class DeliveryThread:
 
 
 delivery_thread = DeliveryThread()
-os.register_at_fork(after_in_child=delivery_thread.forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=delivery_thread.forget)

@@ -5,7 +5,6 @@ link, and neither a copy of the database nor of a task queue holds one.
 """
 
 import base64
-from binascii import Error as Base64Error
 from urllib.parse import urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
@@ -39,7 +38,7 @@ def read_token(token: str, purpose: str = MAILED) -> UUID | None:
     """
     try:
         return UUID(bytes=urlsafe_base64_decode(_signer(purpose).unsign(token)))
-    except (BadSignature, ValueError, Base64Error):
+    except (BadSignature, ValueError):
         return None
 
 

@@ -1,12 +1,12 @@
 """The two mails: the one with the link, and the one that says the password was changed."""
 
 import django
+from django.conf import settings as django_settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.template.loader import select_template
 from django.utils import translation
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from dbconnections import links
@@ -34,14 +34,13 @@ def changed_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternat
 def _message(
     name: str, ticket: ResetTicket, account: Account, context: dict[str, object]
 ) -> EmailMultiAlternatives:
-    with translation.override(ticket.language or None):
+    with translation.override(ticket.language or django_settings.LANGUAGE_CODE):
         context |= {
             "application": ticket.client.name,
             "connection": ticket.connection.name,
             "account": account.login,
             "user": account.user,
             "requested_at": ticket.requested_at,
-            "lifetime": timesince(ticket.requested_at, ticket.expires_at),
             "ip": ticket.ip or "",
             "user_agent": device(ticket.user_agent),
             "organization": ticket.organization,
@@ -59,10 +58,12 @@ def _message(
         message.attach_alternative(_render(f"{name}.html", ticket, context), "text/html")
     # Read by anymail's backends, ignored by all others. A link rewritten to count clicks is a
     # link handed to a third party.
-    message.tags = ["password-reset" if name == "reset" else "password-changed"]  # type: ignore[attr-defined]
-    message.metadata = {"ticket": str(ticket.pk)}  # type: ignore[attr-defined]
-    message.track_clicks = False  # type: ignore[attr-defined]
-    message.track_opens = False  # type: ignore[attr-defined]
+    vars(message).update(
+        tags=["password-reset" if name == "reset" else "password-changed"],
+        metadata={"ticket": str(ticket.pk)},
+        track_clicks=False,
+        track_opens=False,
+    )
     return message
 
 

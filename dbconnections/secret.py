@@ -2,6 +2,7 @@
 
 import logging
 import re
+from typing import NoReturn
 
 
 class Secret:
@@ -32,7 +33,7 @@ class Secret:
     def __bool__(self) -> bool:
         return bool(self._text)
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("A secret is not pickled: it would end up in a queue or cache.")
 
 
@@ -44,7 +45,11 @@ class HideLinks(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:
+            # A malformed record is its handler's to report; raised here it would hit the caller.
+            return True
         if "/dbconnections/reset/" in message:
             record.msg = re.sub(r"(/dbconnections/reset/)[\w-]+\.[\w-]+", r"\1[token]", message)
             record.args = ()

@@ -1,8 +1,9 @@
-"""The life of a reset ticket: `issue`, `open`, `redeem`, `revoke`.
+"""The life of a reset ticket: `issue`, `bind`, `open`, `redeem`, `revoke`, `end`.
 
-A request becomes a ticket, before anyone knows whether there is such an account. Delivery finds
-the account, binds the ticket to it and mails the link. Opening the link changes nothing. Redeeming
-it sets the password, once. Nothing else changes a ticket's state, delivery's own columns aside.
+A request becomes a ticket, before anyone knows whether there is such an account. Delivery has the
+account found and the ticket bound to it, and mails the link, or ends the ticket. Opening the link
+changes nothing. Redeeming it sets the password, once. Nothing else changes a ticket's state; what
+is delivery's own is when to try next, how often it has, and when a mail went out.
 """
 
 import random
@@ -13,12 +14,13 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import OperationalError, models, router, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext_lazy as _
 
 from dbconnections import links, passwords, signals
-from dbconnections.accounts import Account, get_store
+from dbconnections.accounts import Account, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.models import (
@@ -34,17 +36,17 @@ T = TypeVar("T")
 
 
 class Reason(models.TextChoices):
-    """Why a link does not work."""
+    """Why a link does not work; the labels are what the person reads first."""
 
-    UNKNOWN = "unknown"
-    USED = "used"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-    SUPERSEDED = "superseded"
-    CHANGED = "changed"
-    """The account's password or address is no longer what it was when the mail was sent."""
-    CLOSED = "closed"
-    """Client, connection or account no longer serve, or the ticket was never bound to one."""
+    UNKNOWN = "unknown", _("This link does not work")
+    USED = "used", _("This link has already been used")
+    EXPIRED = "expired", _("This link has expired")
+    REVOKED = "revoked", _("This link was cancelled")
+    SUPERSEDED = "superseded", _("There is a newer link")
+    # The account's password or address is no longer what it was when the mail was sent.
+    CHANGED = "changed", _("This link is out of date")
+    # Client, connection or account no longer serve, or the ticket was never bound to one.
+    CLOSED = "closed", _("This link no longer works")
 
 
 class TicketRefused(Exception):
@@ -54,6 +56,14 @@ class TicketRefused(Exception):
         super().__init__(reason.value)
         self.reason = reason
         self.ticket = ticket
+
+
+class Unmailable(Exception):
+    """A ticket is not going to be mailed; ``state`` is how it ends instead."""
+
+    def __init__(self, state: TicketState) -> None:
+        super().__init__(state.value)
+        self.state = state
 
 
 class WrongRetype(Exception):
@@ -99,7 +109,7 @@ def issue(request: ResetRequest) -> ResetTicket:
         caller=request.caller,
         base_url=request.base_url,
         account=request.account,
-        password_given=request.password is not None,
+        password_given=bool(request.password),
         sealed_password=links.seal(request.password, ticket_id) if request.password else "",
         requested_at=DatabaseNow(),
         expires_at=DatabaseNow() + request.connection.ticket_lifetime,
@@ -111,11 +121,76 @@ def issue(request: ResetRequest) -> ResetTicket:
     return ticket
 
 
-def open(ticket_id: UUID | None) -> tuple[ResetTicket, Account]:  # noqa: A001 (tickets.open)
+def bind(ticket: ResetTicket, claim: UUID) -> Account:
+    """Find a ticket's account and tie the ticket to it, before anything is mailed.
+
+    A ticket found to have several accounts is bound to the first; each other one gets a ticket
+    of its own, so that the person may choose which to reset. ``claim`` is the worker's. Raises
+    ``Unmailable``.
+    """
+    store = get_store(ticket.connection.user_store)
+    if ticket.account:
+        found = [ticket.account]
+    else:
+        accounts = store.find(email=ticket.email, username=ticket.username)
+        found = [account.id for account in accounts if store.is_resettable(account)]
+    if not found:
+        raise Unmailable(TicketState.NO_ACCOUNT)
+    with transaction.atomic(using=database()):
+        # The lock makes concurrent workers count an account's mails one after the other.
+        account = store.get(found[0], for_update=True)
+        if account is None or not store.is_resettable(account):
+            raise Unmailable(TicketState.NO_ACCOUNT)
+        fingerprint = store.fingerprint(account)
+        if ticket.fingerprint == fingerprint:
+            return account
+        if ticket.fingerprint or _has_newer(ticket, account):
+            raise Unmailable(TicketState.SUPERSEDED)
+        mailbox = canonical(account.email)
+        if _is_capped(mailbox):
+            raise Unmailable(TicketState.SUPPRESSED)
+        ticket.account, ticket.sent_to, ticket.fingerprint = account.id, mailbox, fingerprint
+        ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
+            account=account.id, sent_to=mailbox, fingerprint=fingerprint
+        )
+        for other in found[1:]:
+            _split(ticket, other)
+    return account
+
+
+def end(ticket: ResetTicket, claim: UUID, state: TicketState) -> None:
+    """Close a ticket that is not going to be mailed, and erase what it has sealed.
+
+    A link mailed before goes on working when mailing it once more fails.
+    """
+    mine = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
+    if ticket.sent_at and state == TicketState.UNDELIVERABLE:
+        mine.update(claim=None, due_at=ticket.expires_at if ticket.sealed_password else None)
+        return
+    column = _ENDING_COLUMNS.get(state)
+    _close(mine, **{column: DatabaseNow()} if column else {})
+    if not ticket.sent_at:
+        _say_refused(state.value, ticket, stage="request")
+
+
+def open(  # noqa: A001 (tickets.open)
+    ticket_id: UUID | None, *, submitted: bool = False
+) -> tuple[ResetTicket, Account]:
     """Return a ticket that works, and its account; change nothing.
 
-    Raises ``TicketRefused``. An answer is only good for showing a page: `redeem` judges anew.
+    An answer is only good for showing a page: `redeem` judges anew. With ``submitted``, when a
+    form was, a refusal is also told to the signal's receivers. Raises ``TicketRefused`` or
+    ``Busy``.
     """
+    try:
+        return retrying(lambda: _open(ticket_id))
+    except TicketRefused as refusal:
+        if submitted:
+            _say_refused(refusal.reason, refusal.ticket)
+        raise
+
+
+def _open(ticket_id: UUID | None) -> tuple[ResetTicket, Account]:
     ticket = ResetTicket.objects.whole().filter(pk=ticket_id).first() if ticket_id else None
     if ticket is None:
         raise TicketRefused(Reason.UNKNOWN)
@@ -141,18 +216,19 @@ def redeem(
     ``WrongRetype``, ``passwords.PasswordRefused`` or ``Busy``; the ticket lives on after the
     last three, unless too many wrong retypes have closed it.
     """
+    ticket, account = open(ticket_id, submitted=True)
     try:
-        ticket, account = open(ticket_id)
         chosen = password or _confirmed(ticket, retyped)
-        account = _retrying(lambda: _change(ticket, chosen))
+        account = retrying(lambda: _change(ticket, chosen))
     except TicketRefused as refusal:
-        _say_refused(refusal.reason, refusal.ticket)
+        _say_refused(refusal.reason, ticket)
         raise
     except WrongRetype:
         _say_refused("wrong_retype", ticket)
         raise
     except passwords.PasswordRefused:
-        ResetTicket.objects.filter(pk=ticket.pk).update(opened_at=_FIRST_OPENED)
+        opened = ResetTicket.objects.filter(pk=ticket.pk)
+        retrying(lambda: opened.update(opened_at=_FIRST_OPENED))
         _say_refused("invalid_password", ticket)
         raise
     signals.password_changed.send_robust(ResetTicket, ticket=ticket, account=account)
@@ -173,7 +249,8 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
             last_error="",
         )
         if not used:
-            open(ticket.pk)
+            # Refuses with the reason; if it finds none, the UPDATE still has the last word.
+            _open(ticket.pk)
             raise TicketRefused(Reason.CLOSED, ticket)
         account = _account(ticket, for_update=True)
         passwords.check(password, account.user)
@@ -192,21 +269,31 @@ def _confirmed(ticket: ResetTicket, retyped: Secret | None) -> Secret:
     if ticket.client.confirmation == Client.Confirmation.RETYPE and not constant_time_compare(
         given.reveal(), retyped.reveal() if retyped else ""
     ):
-        this = ResetTicket.objects.open().filter(pk=ticket.pk)
-        this.update(wrong_retypes=F("wrong_retypes") + 1, opened_at=_FIRST_OPENED)
-        if _close(this.filter(wrong_retypes__gte=settings.MAX_RETYPES), revoked_at=DatabaseNow()):
+        if retrying(lambda: _count_wrong_retype(ticket)):
             _say_revoked(ticket.pk, "retypes")
             raise TicketRefused(Reason.REVOKED, ticket)
         raise WrongRetype
     return given
 
 
+def _count_wrong_retype(ticket: ResetTicket) -> int:
+    """Count one, and close the ticket if it was one too many; return whether it was."""
+    this = ResetTicket.objects.open().filter(pk=ticket.pk)
+    with transaction.atomic(using=database()):
+        this.update(wrong_retypes=F("wrong_retypes") + 1, opened_at=_FIRST_OPENED)
+        too_many = this.filter(wrong_retypes__gte=settings.MAX_RETYPES)
+        return _close(too_many, revoked_at=DatabaseNow())
+
+
 def revoke(ticket_id: UUID, reason: str) -> bool:
     """Close an open ticket for good; return whether it was open.
 
-    ``reason`` says who closed it: ``declined`` by the person or ``administrator``.
+    ``reason`` says who closed it: ``declined`` by the person or ``administrator``. Raises
+    ``Busy``.
     """
-    revoked = _close(ResetTicket.objects.open().filter(pk=ticket_id), revoked_at=DatabaseNow())
+    opened = {"opened_at": _FIRST_OPENED} if reason == "declined" else {}
+    this = ResetTicket.objects.open().filter(pk=ticket_id)
+    revoked = retrying(lambda: _close(this, revoked_at=DatabaseNow(), **opened))
     if revoked:
         _say_revoked(ticket_id, reason)
     return bool(revoked)
@@ -218,16 +305,9 @@ def supersede(newer: ResetTicket, account_id: str) -> None:
     Called when the newer mail has been handed over, not when it is asked for: a request that
     is suppressed or cannot be delivered must not take a working link away.
     """
-    _close(
-        ResetTicket.objects.open()
-        .filter(
-            account=account_id,
-            connection__in=Connection.objects.filter(user_store=newer.connection.user_store),
-            requested_at__lte=newer.requested_at,
-        )
-        .exclude(pk=newer.pk),
-        superseded_at=DatabaseNow(),
-    )
+    others = ResetTicket.objects.of_account(account_id, newer.connection.user_store)
+    older = others.open().filter(requested_at__lte=newer.requested_at).exclude(pk=newer.pk)
+    _close(older, superseded_at=DatabaseNow())
 
 
 def database() -> str:
@@ -236,6 +316,13 @@ def database() -> str:
 
 
 _FIRST_OPENED = Coalesce("opened_at", DatabaseNow())
+
+_ENDING_COLUMNS = {
+    TicketState.NO_ACCOUNT: "no_account_at",
+    TicketState.SUPPRESSED: "suppressed_at",
+    TicketState.SUPERSEDED: "superseded_at",
+    TicketState.UNDELIVERABLE: "undeliverable_at",
+}
 
 _ENDED = {
     TicketState.USED: Reason.USED,
@@ -253,6 +340,36 @@ def _close(tickets: ResetTicketQuerySet, **columns: Any) -> int:
     return tickets.update(**{"sealed_password": "", "due_at": None, "claim": None, **columns})
 
 
+def _has_newer(ticket: ResetTicket, account: Account) -> bool:
+    """Say whether a ticket requested later has already been mailed to the account."""
+    others = ResetTicket.objects.of_account(account.id, ticket.connection.user_store)
+    newer = others.filter(requested_at__gt=ticket.requested_at, sent_at__isnull=False)
+    return bool(newer.exists())
+
+
+def _is_capped(mailbox: str) -> bool:
+    """Say whether a mailbox has had, or is about to get, as many mails as it may."""
+    coming = Q(sent_at__isnull=True, due_at__isnull=False)
+    for most, period in settings.MAIL_CAPS:
+        recent = Q(sent_at__gt=DatabaseNow() - period)
+        if ResetTicket.objects.filter(recent | coming, sent_to=mailbox).count() >= most:
+            return True
+    return False
+
+
+def _split(ticket: ResetTicket, account_id: str) -> None:
+    """Issue the same request once more for another account of the same address."""
+    given = given_password(ticket)
+    copy = ResetTicket.objects.get(pk=ticket.pk)
+    copy.pk = uuid4()
+    copy._state.adding = True
+    copy.sealed_password = links.seal(given, copy.pk) if given else ""
+    copy.account, copy.sent_to, copy.fingerprint = account_id, "", ""
+    copy.attempts, copy.claim = 0, None
+    copy.due_at = DatabaseNow()  # the INSERT resolves it
+    copy.save(force_insert=True)
+
+
 def _account(ticket: ResetTicket, *, for_update: bool = False) -> Account:
     """Return the ticket's account if it may still be reset and is as it was when mailed."""
     store = get_store(ticket.connection.user_store)
@@ -264,7 +381,7 @@ def _account(ticket: ResetTicket, *, for_update: bool = False) -> Account:
     return account
 
 
-def _retrying(change: Callable[[], T], attempts: int = 3) -> T:
+def retrying(change: Callable[[], T], attempts: int = 3) -> T:
     """Run a transaction again when the database gave it up: deadlock, serialization, lock."""
     attempt = 1
     while True:
@@ -279,14 +396,15 @@ def _retrying(change: Callable[[], T], attempts: int = 3) -> T:
 
 
 def _forget_expressions(ticket: ResetTicket) -> None:
-    """Make the columns the database filled in load when read, instead of showing SQL."""
+    """Make columns the database filled in load when read, where saving did not bring them."""
     for column in ("requested_at", "expires_at", "due_at"):
-        ticket.__dict__.pop(column)
+        if hasattr(ticket.__dict__[column], "resolve_expression"):
+            del ticket.__dict__[column]
 
 
-def _say_refused(reason: str, ticket: ResetTicket | None) -> None:
+def _say_refused(reason: str, ticket: ResetTicket | None, stage: str = "change") -> None:
     signals.reset_refused.send_robust(
-        ResetTicket, stage="change", reason=reason, ticket=ticket, details={}
+        ResetTicket, stage=stage, reason=str(reason), ticket=ticket, details={}
     )
 
 

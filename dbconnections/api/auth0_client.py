@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from binascii import Error as Base64Error
 from dataclasses import dataclass
 
 from dbconnections.validators import printable
@@ -39,7 +38,7 @@ def decode(header: str) -> Auth0Client | None:
     text = header.strip().rstrip("=").translate(str.maketrans("+/", "-_"))
     try:
         fields = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (Base64Error, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     if type(fields) is not dict or type(fields.get("name")) is not str:
         return None

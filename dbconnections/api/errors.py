@@ -120,7 +120,7 @@ class PasswordNotAllowed(ApiError):
 
 
 class WeakPassword(ApiError):
-    """The password does not meet the connection's rules: one of Auth0's four bodies."""
+    """The password does not meet the connection's rules: the body Auth0 has for its kind."""
 
     def __init__(self, refused: PasswordRefused) -> None:
         super().__init__("invalid_password", refused.message)

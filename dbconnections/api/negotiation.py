@@ -6,7 +6,6 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.utils.mediatypes import media_type_matches
 
 from dbconnections.api.renderers import HTMLRenderer, JSONRenderer
 
@@ -19,8 +18,8 @@ class SentenceNegotiation(BaseContentNegotiation):
     """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        content_type = request.content_type
-        return next((p for p in parsers if media_type_matches(p.media_type, content_type)), None)
+        content_type = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == content_type), None)
 
     def select_renderer(
         self,
@@ -33,9 +32,7 @@ class SentenceNegotiation(BaseContentNegotiation):
         if wanted is None:
             is_sdk = "HTTP_AUTH0_CLIENT" in request.META
             wanted = HTMLRenderer.media_type if is_sdk else JSONRenderer.media_type
-        renderer = by_type[wanted]
-        charset = f"; charset={renderer.charset}" if renderer.charset else ""
-        return renderer, renderer.media_type + charset
+        return by_type[wanted], wanted
 
 
 def preferred(accept: str, offered: list[str]) -> str | None:

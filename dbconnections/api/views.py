@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import ValidationError
 from rest_framework.views import APIView
 
 from dbconnections import links, passwords, signals, tickets
@@ -18,6 +18,7 @@ from dbconnections.api.renderers import HTMLRenderer, JSONRenderer, TextRenderer
 from dbconnections.api.serializers import ChangePasswordSerializer
 from dbconnections.conf import settings
 from dbconnections.models import Client, Connection, ResetTicket
+from dbconnections.secret import Secret
 from dbconnections.throttling import Allowance, client_ip, count, mailbox_key, network
 from dbconnections.validators import printable
 
@@ -71,7 +72,7 @@ class ChangePasswordView(APIView):
         if password:
             if not client.accepts_password or (caller and caller.is_lock_9_or_later):
                 raise errors.PasswordNotAllowed
-            self._check(password)
+            self._check(password, fields["email"])
         tickets.issue(
             tickets.ResetRequest(
                 client=client,
@@ -83,7 +84,7 @@ class ChangePasswordView(APIView):
                 language=language_of(request),
                 ip=self.ip,
                 user_agent=printable(request.META.get("HTTP_USER_AGENT", ""), 255),
-                caller=str(caller or "")[:100],
+                caller=str(caller or ""),
                 base_url=links.base_url(request),
             )
         )
@@ -121,10 +122,8 @@ class ChangePasswordView(APIView):
 
     def _read(self, request: Request) -> dict[str, Any]:
         serializer = ChangePasswordSerializer(data=request.data)
-        try:
-            serializer.is_valid(raise_exception=True)
-        except ValidationError as error:
-            raise errors.InvalidRequest(errors.first_message(error.detail)) from None
+        if not serializer.is_valid():
+            raise errors.InvalidRequest(errors.first_message(serializer.errors))
         validated: dict[str, Any] = serializer.validated_data
         return validated
 
@@ -154,10 +153,16 @@ class ChangePasswordView(APIView):
             raise errors.SelfServiceDisabled
         return client, connection
 
-    def _check(self, password: Any) -> None:
-        """Check what needs no user: rules that do would tell who has an account."""
+    def _check(self, password: Secret, email: str) -> None:
+        """Check what needs no account: rules that do would tell who has one.
+
+        Likeness to the submitted address is checked against the address itself, looked up
+        nowhere.
+        """
+        model: Any = get_user_model()
+        stranger = model(**{model.get_email_field_name(): email})
         try:
-            passwords.check(password)
+            passwords.check(password, stranger)
         except passwords.PasswordRefused as refused:
             raise errors.WeakPassword(refused) from None
 

@@ -5,6 +5,7 @@ a page changes nothing: mail scanners follow links, press nothing, and burn noth
 something is a form the person submits.
 """
 
+import math
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +45,10 @@ class Page(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with translation.override(translation.get_language_from_request(request)):
-            response = super().dispatch(request, *args, **kwargs)
+            try:
+                response = super().dispatch(request, *args, **kwargs)
+            except tickets.Busy:
+                response = self.busy()
             if isinstance(response, TemplateResponse):
                 response.render()
         protect(response)
@@ -67,12 +71,19 @@ class Page(View):
     def refused(self, refusal: TicketRefused) -> HttpResponse:
         """Return the page that says why a link does not work, and what to do now."""
         status = 404 if refusal.reason == Reason.UNKNOWN else 410
-        return self.page("refused", refusal.ticket, status, reason=refusal.reason.value)
+        return self.page("refused", refusal.ticket, status, reason=refusal.reason)
 
     def too_many(self, allowance: Allowance) -> HttpResponse:
         """Return the page for someone who has tried too often."""
-        response = self.page("too_many", status=429, retry_after=allowance.retry_after)
+        minutes = math.ceil(allowance.retry_after / 60)
+        response = self.page("too_many", status=429, minutes=minutes)
         response["Retry-After"] = str(allowance.retry_after)
+        return response
+
+    def busy(self) -> HttpResponse:
+        """Return the page for when the database could not decide; nothing was changed."""
+        response = self.page("busy", status=503)
+        response["Retry-After"] = "1"
         return response
 
     def exceeded(self) -> Allowance | None:
@@ -127,17 +138,12 @@ class ResetView(Page):
         if allowance := self.exceeded():
             return self.too_many(allowance)
         try:
-            ticket, _account = tickets.open(self.ticket_id())
+            ticket, _account = tickets.open(self.ticket_id(), submitted=True)
             if request.POST.get("action") == "decline":
                 return self.decline(ticket)
             return self.set_password(request, ticket)
         except TicketRefused as refusal:
             return self.refused(refusal)
-        except tickets.Busy:
-            problem = _("That took too long and nothing was changed. Please try again.")
-            response = self.form_page(ticket, problem=problem, status=503)
-            response["Retry-After"] = "1"
-            return response
 
     def decline(self, ticket: ResetTicket) -> HttpResponse:
         tickets.revoke(ticket.pk, "declined")
@@ -161,7 +167,7 @@ class ResetView(Page):
             if is_confirming:
                 problem = _("The password you asked for cannot be used. Please choose another.")
                 return self.form_page(
-                    ticket, NewPasswordForm(), problem=" ".join([problem, *refused.sentences])
+                    ticket, NewPasswordForm(), problem=problem, problem_details=refused.sentences
                 )
             for sentence in refused.sentences:
                 form.add_error("new_password1", sentence)
@@ -172,13 +178,11 @@ class ResetView(Page):
         self,
         ticket: ResetTicket,
         form: forms.Form | None = None,
-        *,
-        problem: str = "",
-        status: int = 200,
+        **context: Any,
     ) -> HttpResponse:
         form = form or form_for(ticket)
         name = "new_password" if isinstance(form, NewPasswordForm) else "confirm"
-        return self.page(name, ticket, status, form=form, rules=passwords.rules(), problem=problem)
+        return self.page(name, ticket, form=form, rules=passwords.rules(), **context)
 
 
 class DoneView(Page):

@@ -8,6 +8,7 @@ from django.contrib.auth.password_validation import (
     MinimumLengthValidator,
     UserAttributeSimilarityValidator,
     get_default_password_validators,
+    password_validators_help_texts,
 )
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -96,13 +97,12 @@ def check(password: Secret, user: Any = None) -> None:
     other: list[tuple[tuple[str, str], list[str]]] = []
     for validator in get_default_password_validators():
         errors = _errors(validator, text, user)
-        if isinstance(validator, CommonPasswordValidator):
-            other += [(_DICTIONARY, errors)] * bool(errors)
-        elif isinstance(validator, UserAttributeSimilarityValidator):
-            other += [(_USER_INFO, errors)] * bool(errors)
-        else:
+        kind = _kind(validator)
+        if kind == _STRENGTH:
             strength.append(_rule(validator, verified=not errors))
             weak += errors
+        elif errors:
+            other.append((kind, errors))
 
     sentences = weak + [sentence for _kind, errors in other for sentence in errors]
     if weak:
@@ -113,8 +113,16 @@ def check(password: Secret, user: Any = None) -> None:
 
 def rules() -> list[str]:
     """Return the rules in words, in the current language."""
-    texts = (validator.get_help_text() for validator in get_default_password_validators())
-    return [str(text) for text in texts if text]
+    return [str(text) for text in password_validators_help_texts() if text]
+
+
+def _kind(validator: Any) -> tuple[str, str]:
+    """Return name and message of Auth0's error that a validator's refusal amounts to."""
+    if isinstance(validator, CommonPasswordValidator):
+        return _DICTIONARY
+    if isinstance(validator, UserAttributeSimilarityValidator):
+        return _USER_INFO
+    return _STRENGTH
 
 
 def _errors(validator: Any, text: str, user: Any) -> list[str]:

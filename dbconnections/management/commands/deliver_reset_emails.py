@@ -27,9 +27,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, loop: bool, interval: float, **options: Any) -> None:
-        self._deliver()
-        if not loop:
-            return
         stop = threading.Event()
 
         def finish(signum: int, frame: FrameType | None) -> None:
@@ -38,12 +35,13 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, finish)
         signal.signal(signal.SIGINT, finish)
-        while not stop.wait(interval):
+        self._deliver(stop)
+        while loop and not stop.wait(interval):
             close_old_connections()
-            self._deliver()
+            self._deliver(stop)
 
-    def _deliver(self) -> None:
-        outcomes = deliver_due()
+    def _deliver(self, stop: threading.Event) -> None:
+        outcomes = deliver_due(stop)
         for outcome, number in sorted(outcomes.items()):
             self.stdout.write(f"{outcome}: {number}")
         if not outcomes:
