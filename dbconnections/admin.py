@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from dbconnections import delivery, links, tickets
+from dbconnections.accounts import ModelUserStore, get_store
 from dbconnections.conf import settings
 from dbconnections.models import (
     DATABASE_STRATEGY,
@@ -66,7 +67,9 @@ class ConnectionForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "user_store" in self.fields:
-            names = set(settings.USER_STORES) | {self.instance.user_store}
+            names = set(settings.USER_STORES)
+            if self.instance.pk:
+                names.add(self.instance.user_store)
             self.fields["user_store"] = forms.ChoiceField(
                 label=self.fields["user_store"].label,
                 help_text=self.fields["user_store"].help_text,
@@ -123,10 +126,13 @@ class ResetTicketAdmin(admin.ModelAdmin):
             _("What was asked"),
             {"fields": ("submitted", "password_given", "organization", "language")},
         ),
-        (_("By whom"), {"fields": ("ip", "user_agent", "caller")}),
+        (_("By whom"), {"fields": ("requested_by", "ip", "user_agent", "caller")}),
         (_("Account"), {"fields": ("account", "sent_to")}),
         (_("Delivery"), {"fields": ("due_at", "attempts", "last_error")}),
     )
+
+    class Media:
+        css = {"all": ("dbconnections/admin.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ResetTicket]:
         queryset: Any = super().get_queryset(request)
@@ -269,6 +275,7 @@ class SendPasswordResetMixin:
         return TemplateResponse(request, "admin/dbconnections/send_password_reset.html", context)
 
     def _request_reset(self, request: HttpRequest, user: Any, pair: Any) -> None:
+        store = get_store(pair.connection.user_store)
         email = getattr(user, user.get_email_field_name(), "") or ""
         tickets.issue(
             tickets.ResetRequest(
@@ -276,7 +283,9 @@ class SendPasswordResetMixin:
                 connection=pair.connection,
                 email=email,
                 username="" if email else user.get_username(),
-                account=str(user.pk),
+                # The key of a user means something only to a store of users.
+                account=str(user.pk) if isinstance(store, ModelUserStore) else "",
+                requested_by=request.user.get_username(),
                 base_url=links.base_url(request),
             )
         )

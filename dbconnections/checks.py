@@ -1,22 +1,25 @@
 """System checks: what is missing, contradictory or dangerous, before anyone finds out."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
 
 import django
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import DatabaseError, router
 from django.urls import NoReverseMatch, reverse
 
 from dbconnections.accounts import get_store
 from dbconnections.conf import all_settings, configured, settings
+from dbconnections.models import Connection
+from dbconnections.tickets import database
+from dbconnections.validators import is_origin
 
 DAY = timedelta(hours=24)
 PATH = "/dbconnections/change_password"
@@ -26,6 +29,12 @@ PATH = "/dbconnections/change_password"
 def check_settings(**kwargs: Any) -> Iterable[CheckMessage]:
     """Names, types and choices of `DBCONNECTIONS`."""
     known = all_settings()
+    if not isinstance(getattr(django_settings, "DBCONNECTIONS", {}), Mapping):
+        yield Error(
+            "DBCONNECTIONS must be a dict.",
+            hint='Write DBCONNECTIONS = {"BASE_URL": "https://login.example.com"}.',
+            id="dbconnections.E000",
+        )
     for name, value in configured().items():
         if name not in known:
             yield Error(
@@ -33,7 +42,7 @@ def check_settings(**kwargs: Any) -> Iterable[CheckMessage]:
                 hint=f"Settings are {', '.join(known)}.",
                 id="dbconnections.E001",
             )
-        elif problem := known[name].problem(value):
+        elif problem := known[name].problem(value) or _problem_inside(name, value):
             yield Error(
                 f'DBCONNECTIONS["{name}"] {problem}.',
                 hint=known[name].meaning,
@@ -41,25 +50,42 @@ def check_settings(**kwargs: Any) -> Iterable[CheckMessage]:
             )
 
 
+def _problem_inside(name: str, value: Any) -> str:
+    """Say what is wrong within a setting that holds others."""
+    if name == "MAIL_CAPS" and not all(
+        isinstance(cap, tuple) and [type(part) for part in cap] == [int, timedelta] for cap in value
+    ):
+        return "must be a list of pairs: a number of mails and a timedelta"
+    if name == "USER_STORES" and not all(isinstance(entry, dict) for entry in value.values()):
+        return "must hold a dict for each store, with its BACKEND and OPTIONS"
+    return ""
+
+
+def _is_valid(*names: str) -> bool:
+    """Say whether settings can be looked into; `check_settings` tells what is wrong if not."""
+    return all(all_settings()[name].is_valid() for name in names)
+
+
 @register("dbconnections")
 def check_base_url(**kwargs: Any) -> Iterable[CheckMessage]:
     """Links need a configured address."""
+    if not _is_valid("BASE_URL"):
+        return
     hint = 'Set DBCONNECTIONS["BASE_URL"] to the address of this site: https://login.example.com'
     if not settings.BASE_URL:
         if django_settings.DEBUG:
             yield checks.Warning(
                 "BASE_URL is not set; while DEBUG is on, links follow the request's host.",
                 hint=hint,
-                id="dbconnections.W003",
+                id="dbconnections.W022",
             )
         else:
             yield Error(
                 "BASE_URL is not set; no link can be mailed.", hint=hint, id="dbconnections.E003"
             )
         return
-    parts = urlsplit(settings.BASE_URL)
-    rest = parts.path.strip("/") or parts.query or parts.fragment
-    if parts.scheme not in {"http", "https"} or not parts.hostname or rest:
+    origin = settings.BASE_URL.removesuffix("/").lower()
+    if not is_origin(origin) or not origin.startswith(("http://", "https://")):
         yield Error(
             f"BASE_URL {settings.BASE_URL!r} is not a scheme and a host alone.",
             hint=hint,
@@ -70,6 +96,8 @@ def check_base_url(**kwargs: Any) -> Iterable[CheckMessage]:
 @register("dbconnections")
 def check_user_stores(**kwargs: Any) -> Iterable[CheckMessage]:
     """Every configured store can be made."""
+    if not _is_valid("USER_STORES"):
+        return
     for name in settings.USER_STORES:
         try:
             get_store(name)
@@ -79,6 +107,14 @@ def check_user_stores(**kwargs: Any) -> Iterable[CheckMessage]:
                 hint="BACKEND is a dotted path to a class, OPTIONS its keyword arguments.",
                 id="dbconnections.E005",
             )
+    users, tickets = router.db_for_write(get_user_model()), database()
+    if users != tickets:
+        yield Error(
+            f"Users are written to the database {users!r}, tickets to {tickets!r}; no "
+            "transaction spans both, so a link could be spent without its password being set.",
+            hint="Route the dbconnections app to the database of the users.",
+            id="dbconnections.E020",
+        )
 
 
 @register("dbconnections")
@@ -89,6 +125,8 @@ def check_rate_limits(**kwargs: Any) -> Iterable[CheckMessage]:
     from limits.storage import storage_from_string
 
     for name in ("RATE_LIMIT", "RATE_LIMIT_PER_IP", "RATE_LIMIT_PAGES"):
+        if not _is_valid(name):
+            continue
         rate = getattr(settings, name)
         try:
             if rate:
@@ -99,6 +137,8 @@ def check_rate_limits(**kwargs: Any) -> Iterable[CheckMessage]:
                 hint="Write it like '10/10 minutes' or '100 per hour'; empty switches it off.",
                 id="dbconnections.E006",
             )
+    if not _is_valid("RATE_LIMIT_STORAGE"):
+        return
     try:
         storage_from_string(settings.RATE_LIMIT_STORAGE)
     except ConfigurationError as error:
@@ -118,6 +158,16 @@ def check_wake_up(**kwargs: Any) -> Iterable[CheckMessage]:
             hint="Install dbconnections[tasks], or use Django 6.0 or later.",
             id="dbconnections.E008",
         )
+    elif settings.WAKE_UP == "task":
+        backend = _task_backend()
+        if backend.__name__ in {"ImmediateBackend", "DummyBackend"}:
+            yield Error(
+                f"WAKE_UP is 'task', but the task backend {settings.TASK_BACKEND!r} is "
+                f"{backend.__name__}: mails would go out within the request, whose time then "
+                "tells who has an account, or not at all.",
+                hint="Name a backend with a worker in TASKS, or use another WAKE_UP.",
+                id="dbconnections.E021",
+            )
 
 
 @register("dbconnections")
@@ -155,9 +205,6 @@ def check_connections(
     databases: Iterable[str] | None = None, **kwargs: Any
 ) -> Iterable[CheckMessage]:
     """Connections name configured stores and keep links short-lived (`check --database`)."""
-    from dbconnections.models import Connection
-    from dbconnections.tickets import database
-
     if database() not in (databases or ()):
         return
     try:
@@ -184,6 +231,8 @@ def check_connections(
 @register("dbconnections", deploy=True)
 def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
     """What is fine for a start, and dangerous in production."""
+    if not _is_valid(*all_settings()):
+        return
     if settings.BASE_URL and not settings.BASE_URL.startswith("https://"):
         yield checks.Warning(
             "Mailed links are not https; anyone on the way can read them.",
@@ -218,10 +267,22 @@ def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
     if settings.WAKE_UP == "thread":
         yield Info(
             "Mails are delivered by a thread of the web process. Several processes are fine: no "
-            "ticket is sent by two. Mails left by a process that died wait for the next request.",
-            hint="Run `manage.py deliver_reset_emails` every minute or so to send those as well.",
+            "ticket is sent by two. Mails left by a process that died wait for the next request, "
+            "and the work of sending can be felt in the time of the requests that follow.",
+            hint="Run `manage.py deliver_reset_emails` every minute or so to send those as well. "
+            "Where that trace of an account's existence is too much, use WAKE_UP 'none' with "
+            "`deliver_reset_emails --loop`, or 'task' with a worker.",
             id="dbconnections.I019",
         )
+
+
+def _task_backend() -> type:
+    """Return the class of the task backend that is to be woken."""
+    try:
+        from django.tasks import task_backends
+    except ImportError:
+        from django_tasks import task_backends  # type: ignore[assignment]  # the same, below Django 6
+    return type(task_backends[settings.TASK_BACKEND])
 
 
 def _waits_for_ever() -> bool:

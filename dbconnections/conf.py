@@ -22,10 +22,13 @@ class Setting(Generic[T]):
 
     name: str
 
-    def __init__(self, default: T, meaning: str, *, choices: tuple[T, ...] = ()) -> None:
+    def __init__(
+        self, default: T, meaning: str, *, choices: tuple[T, ...] = (), minimum: T | None = None
+    ) -> None:
         self.default = default
         self.meaning = meaning
         self.choices = choices
+        self.minimum: Any = minimum
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -48,11 +51,17 @@ class Setting(Generic[T]):
             return f"must be of type {expected.__name__}, not {type(value).__name__}"
         if self.choices and value not in self.choices:
             return f"must be one of {', '.join(repr(choice) for choice in self.choices)}"
-        if isinstance(value, int) and value < 0:
-            return "must not be negative"
-        if isinstance(value, timedelta) and value < timedelta():
-            return "must not be negative"
+        if isinstance(value, int | timedelta):
+            zero: Any = expected()
+            if value < zero:
+                return "must not be negative"
+            if self.minimum is not None and value < self.minimum:
+                return f"must be at least {self.minimum}"
         return ""
+
+    def is_valid(self) -> bool:
+        """Say whether the configured value may be used."""
+        return not self.problem(configured().get(self.name, self.default))
 
 
 class Settings:
@@ -110,7 +119,9 @@ class Settings:
     WAKE_UP = Setting(
         "thread",
         "What delivers a mail soon after its request: `thread`, one in this process; `task`, "
-        "the Django Tasks backend; `none`, only `manage.py deliver_reset_emails`.",
+        "the Django Tasks backend; `none`, only `manage.py deliver_reset_emails`. With the thread, "
+        "the work of sending slows the requests that follow a little, which only the other two "
+        "hide from someone who measures.",
         choices=("thread", "task", "none"),
     )
     TASK_BACKEND = Setting("default", "With `WAKE_UP` `task`: the alias in `TASKS`.")
@@ -120,9 +131,11 @@ class Settings:
         "How long a worker may take over one mail before another takes it to have died. "
         "Must be longer than the e-mail backend's time-out.",
     )
-    DELIVERY_BATCH = Setting(20, "Mails a worker claims at a time and sends over one connection.")
+    DELIVERY_BATCH = Setting(
+        20, "Mails a worker claims at a time and sends over one connection.", minimum=1
+    )
     DELIVERY_MAX_ATTEMPTS = Setting(
-        12, "Attempts to send one mail; after the last it is undeliverable."
+        12, "Attempts to send one mail; after the last it is undeliverable.", minimum=1
     )
     DELIVERY_MAX_DELAY = Setting(
         timedelta(minutes=15), "Longest pause between two attempts; pauses double from 10 s."
@@ -141,7 +154,8 @@ settings = Settings()
 
 def configured() -> Mapping[str, Any]:
     """Return the site's ``DBCONNECTIONS``, empty when it has none."""
-    return getattr(django_settings, "DBCONNECTIONS", {})
+    found = getattr(django_settings, "DBCONNECTIONS", None)
+    return found if isinstance(found, Mapping) else {}
 
 
 def all_settings() -> dict[str, Setting[Any]]:

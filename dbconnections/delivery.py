@@ -12,19 +12,21 @@ import logging
 import os
 import random
 import smtplib
+import ssl
 import threading
 import traceback
 from collections import Counter
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import close_old_connections, connections, transaction
 from django.db.models import F, Q
 from django.dispatch import receiver
 
 from dbconnections import mail, signals, tickets
-from dbconnections.accounts import Account, get_store
+from dbconnections.accounts import Account, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.models import ResetTicket, TicketState
@@ -37,6 +39,10 @@ FIRST_DELAY = timedelta(seconds=10)
 
 class Undeliverable(Exception):
     """Another attempt would fail as well."""
+
+
+class NotSent(Exception):
+    """The backend says that it has sent nothing."""
 
 
 def deliver_due(stop: threading.Event | None = None) -> Counter[str]:
@@ -113,7 +119,9 @@ def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
     )
     if not begun:
         return "taken"
-    ticket = ResetTicket.objects.whole().get(pk=ticket_id)
+    ticket = ResetTicket.objects.whole().filter(mine).first()
+    if ticket is None:
+        return "taken"
     try:
         if ticket.attempts > settings.DELIVERY_MAX_ATTEMPTS:
             # It has taken its workers with it; the last attempt never got to say so.
@@ -121,13 +129,18 @@ def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
         if ticket.used_at:
             return _notify(ticket, claim, mailer)
         return _send_link(ticket, claim, mailer)
+    except tickets.Taken:
+        return "taken"
     except tickets.Unmailable as ending:
         tickets.end(ticket, claim, ending.state)
         return ending.state.value
     except Exception as error:
-        # The connection may be in any state; the next mail gets a new one.
-        _close_quietly(mailer)
-        return _retry_or_give_up(ticket, claim, error)
+        failure = error
+    # Outside the handler: whatever else is raised while this is logged would be chained to the
+    # error, and its text, which may hold the link, be printed with it.
+    # The connection may be in any state; the next mail gets a new one.
+    _close_quietly(mailer)
+    return _retry_or_give_up(ticket, claim, failure)
 
 
 # The mail with the link
@@ -140,9 +153,7 @@ def _send_link(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> st
     if not ticket.serves:
         raise Undeliverable("Client or connection is no longer active.")
     account = tickets.bind(ticket, claim)
-    # Opened here, a connection stays open for the next mail; opened by sending, it would not.
-    mailer.open()
-    mailer.send_messages([mail.reset_message(ticket, account)])
+    _send(mailer, mail.reset_message(ticket, account))
     # What is not noted now would be mailed once more.
     retrying(lambda: _note_sent(ticket, claim, account))
     signals.reset_sent.send_robust(ResetTicket, ticket=ticket, account=account)
@@ -152,6 +163,8 @@ def _send_link(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> st
 def _note_sent(ticket: ResetTicket, claim: UUID, account: Account) -> None:
     erasing = ticket.expires_at if ticket.sealed_password else None
     with transaction.atomic(using=database()):
+        # Locked, so that a newer ticket being bound at this moment is seen by one of the two.
+        get_store(ticket.connection.user_store).get(account.id, for_update=True)
         noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
             sent_at=DatabaseNow(), due_at=erasing, claim=None, last_error=""
         )
@@ -168,8 +181,10 @@ def _notify(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
     account = get_store(ticket.connection.user_store).get(ticket.account)
     if account is None or not account.email:
         raise Undeliverable("The account is gone or has no address.")
-    mailer.open()
-    mailer.send_messages([mail.changed_message(ticket, account)])
+    # To the address before a change as well: whoever took the account may have changed that too.
+    mailboxes = {ticket.mailbox: ticket.sent_to, canonical(account.email): account.email}
+    for address in filter(None, mailboxes.values()):
+        _send(mailer, mail.changed_message(ticket, account, to=address))
     noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
     retrying(
         lambda: noted.update(notified_at=DatabaseNow(), due_at=None, claim=None, last_error="")
@@ -177,14 +192,21 @@ def _notify(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
     return "notified"
 
 
-# Failing
+# Sending and failing
+
+
+def _send(mailer: BaseEmailBackend, message: EmailMultiAlternatives) -> None:
+    # Opened here, a connection stays open for the next mail; opened by sending, it would not.
+    mailer.open()
+    if mailer.send_messages([message]) == 0:
+        raise NotSent
 
 
 def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str:
     reason = _describe(error)
     if _is_permanent(error) or ticket.attempts >= settings.DELIVERY_MAX_ATTEMPTS:
         ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(last_error=reason)
-        _log_failure("Giving up a mail: %s.", logging.ERROR, ticket, reason, error)
+        log_failure("Giving up a mail: %s.", logging.ERROR, error, ticket)
         tickets.end(ticket, claim, TicketState.UNDELIVERABLE)
         return TicketState.UNDELIVERABLE.value
     # Jitter keeps a server that comes back from meeting all retries at once.
@@ -194,15 +216,16 @@ def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str
     ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
         last_error=reason, due_at=DatabaseNow() + delay, claim=None
     )
-    _log_failure(
-        "A mail failed and will be tried again: %s.", logging.WARNING, ticket, reason, error
-    )
+    log_failure("A mail failed and will be tried again: %s.", logging.WARNING, error, ticket)
     return "retry"
 
 
 def _is_permanent(error: Exception) -> bool:
     """Say whether trying again is pointless: the server's 5xx for this mail, or a bad address."""
     match error:
+        case ssl.SSLError():
+            # Some are a ValueError by birth; the next certificate may be a good one.
+            return False
         case Undeliverable() | ValueError():
             return True
         case smtplib.SMTPRecipientsRefused(recipients=recipients):
@@ -224,12 +247,18 @@ def _describe(error: Exception) -> str:
     return " ".join([type(error).__name__, *map(str, codes)])[:200]
 
 
-def _log_failure(
-    message: str, level: int, ticket: ResetTicket, reason: str, error: Exception
+def log_failure(
+    message: str, level: int, error: Exception, ticket: ResetTicket | None = None
 ) -> None:
-    # Where it happened, but neither message nor local variables: both may hold the link.
+    """Log where an error happened, but neither its text nor local variables.
+
+    Both may hold the link. Call it outside the error's handler.
+    """
     where = "".join(traceback.format_tb(error.__traceback__))
-    extra = {"event": "fcpr", "ticket": str(ticket.pk), "reason": reason, "where": where}
+    reason = _describe(error)
+    extra = {"event": "fcpr", "reason": reason, "where": where}
+    if ticket:
+        extra["ticket"] = str(ticket.pk)
     logger.log(level, message, reason, extra=extra)
 
 
@@ -294,13 +323,16 @@ class DeliveryThread:
     def _deliver(self) -> bool:
         """Deliver once and wait for more; return False when this thread is to end."""
         self._called.clear()
+        failure: Exception | None = None
         close_old_connections()
         try:
             deliver_due()
             pause = next_due()
         except Exception as error:
-            logger.exception("Delivery failed: %s.", type(error).__name__)
+            failure = error
             pause = settings.DELIVERY_MAX_DELAY
+        if failure:
+            log_failure("Delivery failed: %s.", logging.ERROR, failure)
         # Longer waits are for the next wake-up or the command: a sealed password to erase.
         longest = settings.DELIVERY_MAX_DELAY * 2
         if pause is not None and pause <= longest:

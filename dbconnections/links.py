@@ -23,6 +23,7 @@ from dbconnections.secret import Secret
 # One salt a purpose: what was signed for a cookie must not pass for a mailed link.
 MAILED = "dbconnections.links.mailed"
 OPENED = "dbconnections.links.opened"
+SHOWN = "dbconnections.links.shown"
 SEALED = "dbconnections.links.sealed"
 
 

@@ -26,13 +26,13 @@ def reset_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternativ
     return _message("reset", ticket, account, context)
 
 
-def changed_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternatives:
+def changed_message(ticket: ResetTicket, account: Account, to: str) -> EmailMultiAlternatives:
     """Return the mail that tells a person of a change they may not have made."""
-    return _message("changed", ticket, account, {"changed_at": ticket.used_at})
+    return _message("changed", ticket, account, {"changed_at": ticket.used_at}, to)
 
 
 def _message(
-    name: str, ticket: ResetTicket, account: Account, context: dict[str, object]
+    name: str, ticket: ResetTicket, account: Account, context: dict[str, object], to: str = ""
 ) -> EmailMultiAlternatives:
     with translation.override(ticket.language or django_settings.LANGUAGE_CODE):
         context |= {
@@ -51,7 +51,7 @@ def _message(
             subject=" ".join(CONTROL_CHARACTERS.sub(" ", subject).split()),
             body=_render(f"{name}.txt", ticket, context),
             from_email=settings.FROM_EMAIL or None,
-            to=[account.email],
+            to=[to or account.email],
             # RFC 3834: no vacation notice should answer, least of all one that quotes the link.
             headers={"Auto-Submitted": "auto-generated"},
         )
@@ -124,5 +124,5 @@ def mailer() -> BaseEmailBackend:
 
         backend = get_connection()
     if isinstance(backend, SMTPBackend) and backend.timeout is None:
-        backend.timeout = int(settings.EMAIL_TIMEOUT.total_seconds())
+        backend.timeout = settings.EMAIL_TIMEOUT.total_seconds()
     return backend

@@ -18,6 +18,8 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact, GreaterThan
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
@@ -348,6 +350,12 @@ class ResetTicket(models.Model):
         blank=True,
         help_text=_("Name and version from the Auth0-Client header."),
     )
+    requested_by = models.CharField(
+        _("requested by"),
+        max_length=254,
+        blank=True,
+        help_text=_("The administrator who asked on the person's behalf."),
+    )
     base_url = models.CharField(max_length=255, blank=True, editable=False)
     password_given = models.BooleanField(_("password sent along"), default=False)
     sealed_password = models.TextField(blank=True, editable=False)
@@ -355,7 +363,13 @@ class ResetTicket(models.Model):
     account = models.CharField(
         _("account"), max_length=255, blank=True, help_text=_("Key of the account found.")
     )
-    sent_to = models.CharField(_("mailbox"), max_length=254, blank=True)
+    sent_to = models.CharField(_("sent to"), max_length=254, blank=True)
+    mailbox = models.CharField(
+        max_length=254,
+        blank=True,
+        editable=False,
+        help_text=_("The address without differences in letter case; what is capped."),
+    )
     fingerprint = models.CharField(max_length=64, blank=True, editable=False)
 
     requested_at = models.DateTimeField(_("requested"))
@@ -396,12 +410,16 @@ class ResetTicket(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["due_at"], name="dbconnections_ticket_due"),
             models.Index(fields=["account", "requested_at"], name="dbconnections_ticket_account"),
-            models.Index(fields=["sent_to", "sent_at"], name="dbconnections_ticket_mailbox"),
+            models.Index(fields=["mailbox", "sent_at"], name="dbconnections_ticket_mailbox"),
             models.Index(fields=["requested_at"], name="dbconnections_ticket_age"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(email="", username__gt="") | Q(email__gt="", username=""),
+                # By length: a collation may take invisible characters for an empty text.
+                condition=(
+                    Q(GreaterThan(Length("email"), 0)) & Q(Exact(Length("username"), 0))
+                    | Q(Exact(Length("email"), 0)) & Q(GreaterThan(Length("username"), 0))
+                ),
                 name="dbconnections_ticket_asks_one",
             ),
             models.CheckConstraint(

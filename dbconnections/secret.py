@@ -37,6 +37,9 @@ class Secret:
         raise TypeError("A secret is not pickled: it would end up in a queue or cache.")
 
 
+_LINK = re.compile(r"""(/dbconnections/reset/)(?!done/)[^\s"'?]+""")
+
+
 class HideLinks(logging.Filter):
     """Blanks the token of a mailed link in log records, such as those of ``django.server``.
 
@@ -51,6 +54,6 @@ class HideLinks(logging.Filter):
             # A malformed record is its handler's to report; raised here it would hit the caller.
             return True
         if "/dbconnections/reset/" in message:
-            record.msg = re.sub(r"(/dbconnections/reset/)[\w-]+\.[\w-]+", r"\1[token]", message)
+            record.msg = _LINK.sub(r"\1[token]", message)
             record.args = ()
         return True

@@ -1,17 +1,20 @@
 """Counting requests: by whom, how often, and what the answer says about it.
 
 DRF's own throttles are no security measure by its own words: they count without atomicity and
-believe `X-Forwarded-For`. Counters here are those of the `limits` library, atomic in memory and
-in Redis, and addresses are only taken from as many proxies as are trusted.
+believe `X-Forwarded-For`. Counters here are those of the `limits` library, atomic in Redis and,
+under a lock, in memory; addresses are only taken from as many proxies as are trusted.
 """
 
 import hashlib
 import ipaddress
 import logging
 import math
+import re
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from limits.strategies import FixedWindowRateLimiter
 
 logger = logging.getLogger("dbconnections")
+
+# The library's memory storage drops a lock together with an expired key, so two threads may
+# hold one each for the same key.
+_memory_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,10 @@ class Allowance:
         return headers
 
 
-def count(scope: str, rate: str, *key: str) -> Allowance | None:
+def count(scope: str, rate: str, *key: str, spend: bool = True) -> Allowance | None:
     """Count one request and return what is left; None if the rate is empty.
+
+    Without ``spend`` nothing is counted, only looked up.
 
     A window opens with the first request of a key and holds exactly as many as the rate says,
     however many arrive at once. When the shared storage cannot be reached nobody is refused:
@@ -67,10 +76,11 @@ def count(scope: str, rate: str, *key: str) -> Allowance | None:
         return None
     item = _parse(rate)
     digest = hashlib.sha256("\0".join(key).encode()).hexdigest()
-    limiter = _limiter(settings.RATE_LIMIT_STORAGE)
     try:
-        is_allowed = limiter.hit(item, scope, digest)
-        window = limiter.get_window_stats(item, scope, digest)
+        with _memory_lock if settings.RATE_LIMIT_STORAGE.startswith("memory:") else nullcontext():
+            limiter = _limiter(settings.RATE_LIMIT_STORAGE)
+            is_allowed = limiter.hit(item, scope, digest) if spend else True
+            window = limiter.get_window_stats(item, scope, digest)
     except Exception as error:
         if settings.RATE_LIMIT_STORAGE.startswith("memory:"):
             raise
@@ -92,11 +102,14 @@ def client_ip(request: HttpRequest) -> str | None:
     """
     candidate = request.META.get("REMOTE_ADDR", "")
     if proxies := settings.TRUSTED_PROXIES:
-        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-        if len(hops) >= proxies:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+        hops = [hop.strip() for hop in forwarded.split(",")]
+        if forwarded and len(hops) >= proxies:
             candidate = hops[-proxies]
+    # Some proxies append a port, and a link-local address may name its interface.
+    bare = re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", candidate).partition("%")[0]
     try:
-        address = ipaddress.ip_address(candidate.strip("[]"))
+        address = ipaddress.ip_address(bare)
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

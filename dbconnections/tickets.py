@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from dbconnections import links, passwords, signals
 from dbconnections.accounts import Account, canonical, get_store
@@ -44,9 +45,9 @@ class Reason(models.TextChoices):
     REVOKED = "revoked", _("This link was cancelled")
     SUPERSEDED = "superseded", _("There is a newer link")
     # The account's password or address is no longer what it was when the mail was sent.
-    CHANGED = "changed", _("This link is out of date")
+    CHANGED = "changed", _("Your account has changed since then")
     # Client, connection or account no longer serve, or the ticket was never bound to one.
-    CLOSED = "closed", _("This link no longer works")
+    CLOSED = "closed", _("This link can no longer be used")
 
 
 class TicketRefused(Exception):
@@ -64,6 +65,10 @@ class Unmailable(Exception):
     def __init__(self, state: TicketState) -> None:
         super().__init__(state.value)
         self.state = state
+
+
+class Taken(Exception):
+    """Another worker has the ticket now, or somebody closed it; this one is to leave it."""
 
 
 class WrongRetype(Exception):
@@ -91,6 +96,8 @@ class ResetRequest:
     base_url: str = ""
     account: str = ""
     """Key of the account where it is known already, as when an administrator asks."""
+    requested_by: str = ""
+    """The administrator who asks on somebody's behalf; mail caps do not hold them up."""
 
 
 def issue(request: ResetRequest) -> ResetTicket:
@@ -109,6 +116,7 @@ def issue(request: ResetRequest) -> ResetTicket:
         caller=request.caller,
         base_url=request.base_url,
         account=request.account,
+        requested_by=request.requested_by,
         password_given=bool(request.password),
         sealed_password=links.seal(request.password, ticket_id) if request.password else "",
         requested_at=DatabaseNow(),
@@ -126,7 +134,7 @@ def bind(ticket: ResetTicket, claim: UUID) -> Account:
 
     A ticket found to have several accounts is bound to the first; each other one gets a ticket
     of its own, so that the person may choose which to reset. ``claim`` is the worker's. Raises
-    ``Unmailable``.
+    ``Unmailable`` or ``Taken``.
     """
     store = get_store(ticket.connection.user_store)
     if ticket.account:
@@ -147,12 +155,18 @@ def bind(ticket: ResetTicket, claim: UUID) -> Account:
         if ticket.fingerprint or _has_newer(ticket, account):
             raise Unmailable(TicketState.SUPERSEDED)
         mailbox = canonical(account.email)
-        if _is_capped(mailbox):
+        if not ticket.requested_by and _is_capped(mailbox):
             raise Unmailable(TicketState.SUPPRESSED)
-        ticket.account, ticket.sent_to, ticket.fingerprint = account.id, mailbox, fingerprint
-        ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
-            account=account.id, sent_to=mailbox, fingerprint=fingerprint
-        )
+        bound: dict[str, str] = {
+            "account": account.id,
+            "sent_to": account.email,
+            "mailbox": mailbox,
+            "fingerprint": fingerprint,
+        }
+        mine = ResetTicket.objects.open().filter(pk=ticket.pk, claim=claim)
+        if not mine.update(**bound):
+            raise Taken
+        vars(ticket).update(bound)
         for other in found[1:]:
             _split(ticket, other)
     return account
@@ -202,8 +216,10 @@ def _open(ticket_id: UUID | None) -> tuple[ResetTicket, Account]:
 
 
 def given_password(ticket: ResetTicket) -> Secret | None:
-    """Return the password sent with the request, while it is still sealed in the ticket."""
-    return links.unseal(ticket.sealed_password, ticket.pk) if ticket.sealed_password else None
+    """Return the password sent with the request, while sealed and the client may send one."""
+    if not ticket.sealed_password or not ticket.client.accepts_password:
+        return None
+    return links.unseal(ticket.sealed_password, ticket.pk)
 
 
 def redeem(
@@ -235,6 +251,7 @@ def redeem(
     return ticket
 
 
+@sensitive_variables()
 def _change(ticket: ResetTicket, password: Secret) -> Account:
     with transaction.atomic(using=database()):
         # First and alone: of any number of concurrent attempts the database lets one through.
@@ -349,10 +366,13 @@ def _has_newer(ticket: ResetTicket, account: Account) -> bool:
 
 def _is_capped(mailbox: str) -> bool:
     """Say whether a mailbox has had, or is about to get, as many mails as it may."""
-    coming = Q(sent_at__isnull=True, due_at__isnull=False)
+    unsent = Q(sent_at__isnull=True)
     for most, period in settings.MAIL_CAPS:
-        recent = Q(sent_at__gt=DatabaseNow() - period)
-        if ResetTicket.objects.filter(recent | coming, sent_to=mailbox).count() >= most:
+        start = DatabaseNow() - period
+        # One superseded while it was handed over may arrive all the same.
+        coming = unsent & (Q(due_at__isnull=False) | Q(superseded_at__gt=start))
+        recent = Q(sent_at__gt=start)
+        if ResetTicket.objects.filter(recent | coming, mailbox=mailbox).count() >= most:
             return True
     return False
 
@@ -364,7 +384,7 @@ def _split(ticket: ResetTicket, account_id: str) -> None:
     copy.pk = uuid4()
     copy._state.adding = True
     copy.sealed_password = links.seal(given, copy.pk) if given else ""
-    copy.account, copy.sent_to, copy.fingerprint = account_id, "", ""
+    copy.account, copy.sent_to, copy.mailbox, copy.fingerprint = account_id, "", "", ""
     copy.attempts, copy.claim = 0, None
     copy.due_at = DatabaseNow()  # the INSERT resolves it
     copy.save(force_insert=True)

@@ -23,15 +23,25 @@ validate_connection_name = RegexValidator(
 )
 
 
+def is_origin(value: str) -> bool:
+    """Say whether a text is an origin as a browser would send it; ``null`` is none."""
+    match = _ORIGIN.fullmatch(value)
+    if match is None:
+        return False
+    return (match[1], match[2]) not in {("https", "443"), ("http", "80")}
+
+
+_HOST = r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])"
+_ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://{_HOST}(?::([0-9]{{1,5}}))?")
+
+
 def validate_origin(value: str) -> None:
     """Accept an origin exactly as a browser sends it: `https://app.example.com`.
 
     Raises ``ValidationError`` for a path, a wildcard, `null`, a default port or upper case,
     none of which would ever equal an ``Origin`` header (RFC 6454, section 6.1).
     """
-    host = r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])"
-    match = re.fullmatch(rf"([a-z][a-z0-9+.-]*)://{host}(?::([0-9]{{1,5}}))?", value)
-    if match is None or (match[1], match[2]) in {("https", "443"), ("http", "80")}:
+    if not is_origin(value):
         raise ValidationError(
             _(
                 "Write scheme and host in lower case and nothing after them, such as "
@@ -59,7 +69,7 @@ def validate_result_url(value: str) -> None:
         or "@" in parts.netloc
         or not (parts.scheme == "https" or (parts.scheme == "http" and host in LOCAL_HOSTS))
         or not value.startswith(f"{parts.scheme}://{parts.netloc}")
-        or not re.fullmatch(r"[a-z0-9.:\[\]-]+", parts.netloc)
+        or not re.fullmatch(rf"{_HOST}(?::[0-9]{{1,5}})?", parts.netloc)
     ):
         raise ValidationError(
             _(

@@ -5,7 +5,7 @@ so it is answered for the union of all; the POST itself only for the client it n
 no part in this endpoint, so credentials are never allowed.
 """
 
-from django.db import DatabaseError
+from django.db import Error
 
 from dbconnections.models import AllowedOrigin
 
@@ -23,7 +23,7 @@ def is_allowed_for_any(origin: str) -> bool:
     try:
         # Compared once more: a database may ignore letter case and trailing space.
         return origin in listed.values_list("origin", flat=True)
-    except DatabaseError:
+    except Error:
         # The answer may be the very error that says so; it must still be given.
         return False
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.utils.log import log_response
 from django.utils.translation import gettext as _
@@ -206,7 +206,7 @@ def _translate(exc: Exception) -> ApiError:
             return ApiError("not_found", _("There is nothing at this address."), 404)
         case PermissionDenied():
             return ApiError("forbidden", _("This is not allowed."), 403)
-        case OperationalError():
+        case OperationalError() | InterfaceError():
             error = ApiError(
                 "temporarily_unavailable", _("Nothing was changed. Try again in a moment."), 503
             )

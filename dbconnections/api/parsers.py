@@ -85,7 +85,11 @@ def _require_utf8(media_type: str) -> None:
 def _limited(stream: IO[bytes]) -> bytes:
     """Read the body, never more than one byte past its limit."""
     limit = settings.MAX_BODY_SIZE
-    body = stream.read(limit + 1)
+    try:
+        body = stream.read(limit + 1)
+    except OSError:
+        # The caller hung up halfway; nobody is there to read this, nor is anything wrong here.
+        raise InvalidRequest(_("The body did not arrive whole.")) from None
     if len(body) > limit:
         message = _("The body is larger than %d bytes.") % limit
         raise ApiError("payload_too_large", message, 413)

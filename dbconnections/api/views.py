@@ -5,6 +5,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,11 +23,12 @@ from dbconnections.conf import settings
 from dbconnections.models import Client, Connection, ResetTicket
 from dbconnections.secret import Secret
 from dbconnections.throttling import Allowance, client_ip, count, mailbox_key, network
-from dbconnections.validators import printable
+from dbconnections.validators import is_origin, printable
 
 SENTENCE = "We've just sent you an email to reset your password."
 
 
+@method_decorator(sensitive_post_parameters(), name="dispatch")
 class ChangePasswordView(APIView):
     """Store a request for a reset and answer, without looking up any user.
 
@@ -121,6 +125,11 @@ class ChangePasswordView(APIView):
         return response
 
     def _read(self, request: Request) -> dict[str, Any]:
+        content_type = request.content_type
+        parsers = self.get_parsers()
+        if content_type and not self.get_content_negotiator().select_parser(request, parsers):
+            # Refused here too: DRF takes a form that a middleware has read, in whatever type.
+            raise UnsupportedMediaType(content_type)
         serializer = ChangePasswordSerializer(data=request.data)
         if not serializer.is_valid():
             raise errors.InvalidRequest(errors.first_message(serializer.errors))
@@ -128,8 +137,11 @@ class ChangePasswordView(APIView):
         return validated
 
     def _count(self, scope: str, rate: str, *key: str) -> None:
-        """Count the request against a limit; the tightest is what the answer tells."""
-        allowance = count(scope, rate, *key)
+        """Count the request against a limit; the tightest is what the answer tells.
+
+        Only a POST is counted: any page can have its visitors GET this address as an image.
+        """
+        allowance = count(scope, rate, *key, spend=self.request.method == "POST")
         if allowance is None:
             return
         if self.allowance is None or allowance.remaining < self.allowance.remaining:
@@ -160,9 +172,10 @@ class ChangePasswordView(APIView):
         nowhere.
         """
         model: Any = get_user_model()
-        stranger = model(**{model.get_email_field_name(): email})
+        stranger = model()
+        setattr(stranger, model.get_email_field_name(), email)
         try:
-            passwords.check(password, stranger)
+            passwords.check(password, stranger=stranger)
         except passwords.PasswordRefused as refused:
             raise errors.WeakPassword(refused) from None
 
@@ -173,8 +186,9 @@ class ChangePasswordView(APIView):
 
 
 def origin_of(request: Request) -> str:
-    """Return the `Origin` header, empty if there is none."""
-    return request.headers.get("Origin", "")
+    """Return the `Origin` header, empty if there is none or it is no origin to allow."""
+    origin = request.headers.get("Origin", "")
+    return origin if is_origin(origin) else ""
 
 
 def language_of(request: Request) -> str:

@@ -24,4 +24,4 @@ def protect(response: HttpResponseBase) -> None:
 def _static_origin() -> str:
     """Return the origin of the site's static files where that is not the site itself."""
     parts = urlsplit(static("dbconnections/pages.css"))
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -30,7 +29,8 @@ from dbconnections.pages.headers import protect
 from dbconnections.throttling import Allowance, client_ip, count, network
 from dbconnections.tickets import Reason, TicketRefused
 
-COOKIE = "dbconnections_reset"
+# "token" in the name has Django, and most trackers, leave the value out of error reports.
+COOKIE = "dbconnections_reset_token"
 
 # Auth0's own sentence, which front ends show.
 SUCCESS_MESSAGE = "You can now login to the application with the new password."
@@ -59,6 +59,7 @@ class Page(View):
     ) -> TemplateResponse:
         """Return a rendered page; ``page`` in its context tells what the ticket is about."""
         context["page"] = {
+            "ticket": links.make_token(ticket.pk, links.SHOWN) if ticket else "",
             "application": ticket.client.name if ticket else "",
             "account": masked(ticket.sent_to) if ticket else "",
             "requested_at": ticket.requested_at if ticket else None,
@@ -86,10 +87,14 @@ class Page(View):
         response["Retry-After"] = "1"
         return response
 
-    def exceeded(self) -> Allowance | None:
-        """Count a try; return the allowance if it is used up."""
+    def exceeded(self, scope: str) -> Allowance | None:
+        """Count a try; return the allowance if it is used up.
+
+        Each scope has its own: a page elsewhere that embeds unknown links as images can spend
+        a visitor's, but not the tries of a person with a form.
+        """
         caller = network(client_ip(self.request))
-        allowance = count("pages", settings.RATE_LIMIT_PAGES, caller)
+        allowance = count(scope, settings.RATE_LIMIT_PAGES, caller)
         return allowance if allowance and allowance.is_exceeded else None
 
     def ticket_id(self) -> UUID | None:
@@ -102,14 +107,13 @@ class LinkView(Page):
 
     A cookie of our own rather than the session: nothing is written when a scanner calls, a
     planted session is of no use to anyone, and `SESSION_COOKIE_SAMESITE = "Strict"` does not
-    lose people who come from webmail. It holds the ticket's id under a signature of its own,
-    so that neither it nor its copy in a log is the link.
+    lose people who come from webmail. It is as good as the link, so only the browser sees it.
     """
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         ticket_id = links.read_token(token)
         if ticket_id is None:
-            if allowance := self.exceeded():
+            if allowance := self.exceeded("unknown-links"):
                 return self.too_many(allowance)
             return self.refused(TicketRefused(Reason.UNKNOWN))
         response = HttpResponseRedirect(reverse("dbconnections:reset"))
@@ -117,7 +121,7 @@ class LinkView(Page):
             COOKIE,
             links.make_token(ticket_id, links.OPENED),
             path=reverse("dbconnections:reset"),
-            secure=request.is_secure() or django_settings.SESSION_COOKIE_SECURE,
+            secure=request.is_secure() or links.absolute("").startswith("https://"),
             httponly=True,
             samesite="Lax",
         )
@@ -135,18 +139,31 @@ class ResetView(Page):
         return self.form_page(ticket)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        if allowance := self.exceeded():
+        if allowance := self.exceeded("forms"):
             return self.too_many(allowance)
         try:
             ticket, _account = tickets.open(self.ticket_id(), submitted=True)
+            if links.read_token(request.POST.get("ticket", ""), links.SHOWN) != ticket.pk:
+                return self.other_ticket(ticket)
             if request.POST.get("action") == "decline":
                 return self.decline(ticket)
             return self.set_password(request, ticket)
         except TicketRefused as refusal:
             return self.refused(refusal)
 
+    def other_ticket(self, ticket: ResetTicket) -> HttpResponse:
+        """Show the ticket at hand instead of acting on it with a form made for another.
+
+        The browser has one cookie, but may have two tabs, and a stranger's link opened in the
+        second must not receive what was meant for the first.
+        """
+        problem = _("You have opened another link meanwhile. Check what it is for and try again.")
+        return self.form_page(ticket, status=409, problem=problem)
+
     def decline(self, ticket: ResetTicket) -> HttpResponse:
-        tickets.revoke(ticket.pk, "declined")
+        if not tickets.revoke(ticket.pk, "declined"):
+            # It ended in this moment; the person is to know how.
+            tickets.open(ticket.pk)
         return self.page("declined", ticket)
 
     def set_password(self, request: HttpRequest, ticket: ResetTicket) -> HttpResponse:
@@ -178,11 +195,13 @@ class ResetView(Page):
         self,
         ticket: ResetTicket,
         form: forms.Form | None = None,
+        *,
+        status: int = 200,
         **context: Any,
     ) -> HttpResponse:
         form = form or form_for(ticket)
         name = "new_password" if isinstance(form, NewPasswordForm) else "confirm"
-        return self.page(name, ticket, form=form, rules=passwords.rules(), **context)
+        return self.page(name, ticket, status, form=form, rules=passwords.rules(), **context)
 
 
 class DoneView(Page):

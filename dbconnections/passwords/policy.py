@@ -12,6 +12,7 @@ from django.contrib.auth.password_validation import (
 )
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from dbconnections.conf import settings
 from dbconnections.secret import Secret
@@ -35,6 +36,10 @@ class Rule:
 
     def __str__(self) -> str:
         return self.message % self.format if "%d" in self.message else self.message
+
+
+class ValidatorFailed(Exception):
+    """One of the site's validators has a fault of its own; nothing is known of the password."""
 
 
 class PasswordRefused(Exception):
@@ -76,14 +81,15 @@ _AUTH0_DESCRIPTIONS = {
 }
 
 
-def check(password: Secret, user: Any = None) -> None:
+@sensitive_variables()
+def check(password: Secret, user: Any = None, *, stranger: Any = None) -> None:
     """Raise ``PasswordRefused`` unless the site's validators accept the password.
 
-    Without a ``user`` only what needs none is checked. The length is capped before any
-    validator runs: some are quadratic in it (CVE-2021-45115).
+    Without a ``user`` only what needs none is checked, and likeness against the attributes of
+    the unsaved ``stranger``. The length is capped before any validator runs: some are
+    quadratic in it (CVE-2021-45115).
     """
-    text = password.reveal()
-    if len(text) > settings.PASSWORD_MAX_LENGTH:
+    if len(password.reveal()) > settings.PASSWORD_MAX_LENGTH:
         limit = settings.PASSWORD_MAX_LENGTH
         rule = Rule("Maximum password length exceeded", "maxLength", (limit,), verified=False)
         raise PasswordRefused(
@@ -96,8 +102,13 @@ def check(password: Secret, user: Any = None) -> None:
     weak: list[str] = []
     other: list[tuple[tuple[str, str], list[str]]] = []
     for validator in get_default_password_validators():
-        errors = _errors(validator, text, user)
         kind = _kind(validator)
+        errors, failure = _judge(
+            validator, password, user or (stranger if kind == _USER_INFO else None)
+        )
+        if failure:
+            # Raised from here: neither its text nor its frames may show the password.
+            raise ValidatorFailed(f"{type(validator).__name__} failed with {failure}.")
         if kind == _STRENGTH:
             strength.append(_rule(validator, verified=not errors))
             weak += errors
@@ -125,12 +136,15 @@ def _kind(validator: Any) -> tuple[str, str]:
     return _STRENGTH
 
 
-def _errors(validator: Any, text: str, user: Any) -> list[str]:
+def _judge(validator: Any, password: Secret, user: Any) -> tuple[list[str], str]:
+    """Return what a validator has against a password, and the error it failed with itself."""
     try:
-        validator.validate(text, user)
+        validator.validate(password.reveal(), user)
     except ValidationError as error:
-        return list(error.messages)
-    return []
+        return list(error.messages), ""
+    except Exception as error:
+        return [], type(error).__name__
+    return [], ""
 
 
 def _rule(validator: Any, *, verified: bool) -> Rule:

@@ -1,5 +1,6 @@
 """Send the mails that are due, once or for ever."""
 
+import logging
 import signal
 import threading
 from argparse import ArgumentParser
@@ -10,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 from django.utils.translation import gettext as _
 
-from dbconnections.delivery import deliver_due
+from dbconnections.delivery import deliver_due, log_failure
 
 
 class Command(BaseCommand):
@@ -28,6 +29,9 @@ class Command(BaseCommand):
 
     def handle(self, *, loop: bool, interval: float, **options: Any) -> None:
         stop = threading.Event()
+        if not loop:
+            self._deliver(stop)
+            return
 
         def finish(signum: int, frame: FrameType | None) -> None:
             # What is being sent is sent to its end and noted.
@@ -35,10 +39,17 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, finish)
         signal.signal(signal.SIGINT, finish)
-        self._deliver(stop)
-        while loop and not stop.wait(interval):
+        while not stop.is_set():
+            failure = None
+            try:
+                self._deliver(stop)
+            except Exception as error:
+                # A database that is away comes back; a command that has ended does not.
+                failure = error
+            if failure:
+                log_failure("Delivery failed: %s.", logging.ERROR, failure)
+            stop.wait(interval)
             close_old_connections()
-            self._deliver(stop)
 
     def _deliver(self, stop: threading.Event) -> None:
         outcomes = deliver_due(stop)
