@@ -29,8 +29,6 @@
     status.className = 'unseen';
     status.setAttribute('role', 'status');
 
-    input.spellcheck = false;
-    input.autocapitalize = 'none';
     show(false);
     box.classList.add('toggled');
     box.append(button, status);
