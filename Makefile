@@ -1,0 +1,55 @@
+# Every target works from a fresh clone; `make help` lists them.
+PYTHON   ?= python3
+HOST     ?= 127.0.0.1
+PORT     ?= 8000
+BASE_URL ?= http://$(HOST):$(PORT)
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip -qq --no-input
+PYTEST := $(BIN)/python -m pytest --quiet -n auto --maxprocesses 4 --dist worksteal
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help demo test lint clean port-is-free
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+demo: port-is-free $(VENV)/.demo  ## run the example site (HOST=127.0.0.1 PORT=8000)
+	@export BASE_URL='$(BASE_URL)' && \
+	$(BIN)/python manage.py migrate --verbosity 0 && \
+	$(BIN)/python manage.py seed_demo && \
+	exec $(BIN)/python manage.py runserver --noreload $(HOST):$(PORT)
+
+test: $(VENV)/.test  ## run the tests that need no server and no browser
+	@$(PYTEST) -m "not redis and not browser and not sdk" $(ARGS)
+
+lint: $(VENV)/.lint  ## check style (ruff) and types (mypy)
+	@$(BIN)/python -m ruff check --quiet
+	@$(BIN)/python -m ruff format --check --quiet
+	@$(BIN)/python -m mypy --no-error-summary
+
+clean:  ## remove what these targets made
+	@rm -rf $(VENV) build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# .venv/.GROUP stands for: that dependency group of pyproject.toml is installed.
+$(VENV)/.%: pyproject.toml | $(VENV)/.pip
+	@echo "Installing the $* dependencies into $(VENV)"
+	@$(PIP) install --editable . --group $*
+	@touch $@
+
+# --group needs pip 25.1; Python 3.11 brings an older one.
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	{ echo "make: '$(PYTHON)' is not Python 3.11 or later; name one with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	{ echo "make: '$(PYTHON)' cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+port-is-free: | $(VENV)/.pip
+	@$(BIN)/python -c 'import socket; socket.create_server(("$(HOST)", $(PORT)))' 2>/dev/null || \
+	{ echo "make: cannot listen on $(HOST):$(PORT), is it taken? Choose another with PORT=..." >&2; exit 1; }
