@@ -143,12 +143,13 @@ SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 mail_backend = env.str("EMAIL_BACKEND", SMTP_BACKEND if "EMAIL_URL" in env else FILE_BACKEND)
 mail_options: dict[str, Any] = {}
 
-# Where the outbox finds its mails; None when there is no outbox.
+# Where the outbox finds its mails; None when there is no outbox. It shows everybody's links, so
+# it is for a demo only.
 MAIL_DIR: Path | None = None
 
 if mail_backend == FILE_BACKEND:
-    MAIL_DIR = Path(env.str("MAIL_DIR", str(VAR_DIR / "mail")))
-    mail_options = {"file_path": str(MAIL_DIR)}
+    mail_options = {"file_path": env.str("MAIL_DIR", str(VAR_DIR / "mail"))}
+    MAIL_DIR = Path(mail_options["file_path"]) if DEBUG else None
 elif mail_backend == SMTP_BACKEND:
     server = env.email_url()
     use_tls, use_ssl = server.get("EMAIL_USE_TLS", False), server.get("EMAIL_USE_SSL", False)
