@@ -1,0 +1,297 @@
+"""What the site's validators say, in Auth0's words."""
+
+import sys
+import time
+import traceback
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.views.debug import ExceptionReporter
+
+from dbconnections import passwords
+from dbconnections.passwords import PasswordRefused, Rule
+from dbconnections.secret import Secret
+from tests.factories import UserFactory
+
+CANARY = Secret("canary-1c9d")
+DJANGO = "django.contrib.auth.password_validation"
+
+
+@pytest.fixture
+def validators(settings):
+    """Replace the site's validators."""
+
+    def use(*names, **options):
+        settings.AUTH_PASSWORD_VALIDATORS = [
+            {"NAME": name if "." in name else f"{DJANGO}.{name}", "OPTIONS": options}
+            for name in names
+        ]
+
+    return use
+
+
+@pytest.fixture
+def user():
+    return UserFactory.build(username="aurelia", email="quintessa@example.com", password="")
+
+
+def refusal(text, user=None):
+    with pytest.raises(PasswordRefused) as refused:
+        passwords.check(Secret(text), user)
+    return refused.value
+
+
+def test_good_password(user):
+    assert passwords.check(Secret("fresh-kettle-88"), user) is None
+
+
+def test_site_without_validators(validators):
+    validators()
+    assert passwords.check(Secret("x")) is None
+    assert passwords.rules() == []
+
+
+def test_too_short(validators):
+    validators("MinimumLengthValidator", min_length=10)
+    refused = refusal("short")
+    assert (refused.name, refused.message) == ("PasswordStrengthError", "Password is too weak")
+    assert refused.description == {
+        "rules": [
+            {
+                "message": "At least %d characters in length",
+                "code": "lengthAtLeast",
+                "format": (10,),
+                "verified": False,
+            }
+        ],
+        "verified": False,
+    }
+    assert refused.policy == "* At least 10 characters in length"
+    assert len(refused.sentences) == 1
+    assert "at least 10 characters" in refused.sentences[0]
+
+
+def test_rules_that_are_met_are_told_as_well():
+    refused = refusal("81726354")
+    assert [(rule.code, rule.verified) for rule in refused.rules] == [
+        ("lengthAtLeast", True),
+        ("NumericPasswordValidator", False),
+    ]
+    assert refused.policy.splitlines() == [
+        "* At least 8 characters in length",
+        "* Your password can\u2019t be entirely numeric.",
+    ]
+
+
+def test_common(validators):
+    refused = refusal("iloveyou1")
+    assert (refused.name, refused.message) == ("PasswordDictionaryError", "Password is too common")
+    assert refused.description == "Password is not allowed, it might be too common."
+    assert (refused.rules, refused.policy) == ((), "")
+    assert refused.sentences == ["This password is too common."]
+
+
+@pytest.mark.parametrize("text", ["aurelia-1", "Aurelia1", "quintessa@example.com", "quintessa9"])
+def test_personal(user, text):
+    refused = refusal(text, user)
+    assert refused.name == "PasswordNoUserInfoError"
+    assert refused.message == "Password contains user information"
+    assert refused.description == "Password is based on user information"
+    assert (refused.rules, refused.policy) == ((), "")
+    assert "too similar to the" in refused.sentences[0]
+
+
+@pytest.mark.parametrize("text", ["aurelia-1", "Aurelia1", "quintessa@example.com"])
+def test_without_a_user_nothing_is_personal(text):
+    assert passwords.check(Secret(text)) is None
+
+
+def test_likeness_to_a_stranger(user):
+    with pytest.raises(PasswordRefused) as refused:
+        passwords.check(Secret("quintessa9"), stranger=user)
+    assert refused.value.name == "PasswordNoUserInfoError"
+    assert passwords.check(Secret("fresh-kettle-88"), stranger=user) is None
+
+
+def test_user_counts_more_than_a_stranger(user):
+    stranger = UserFactory.build(username="melchior", email="melchior@example.org")
+    assert passwords.check(Secret("melchior-88"), user, stranger=stranger) is None
+    with pytest.raises(PasswordRefused):
+        passwords.check(Secret("aurelia-88"), user, stranger=stranger)
+
+
+def test_stranger_is_shown_to_no_other_validator(validators, user):
+    """A rule of the site's own may look the user up, and would tell who has an account."""
+    validators(f"{__name__}.{Recording.__name__}")
+    Recording.seen.clear()
+    passwords.check(Secret("x"), stranger=user)
+    assert Recording.seen == [(1, None)]
+
+
+def test_too_weak_and_too_common_is_too_weak():
+    refused = refusal("12345")
+    assert refused.name == "PasswordStrengthError"
+    assert refused.sentences[-1] == "This password is too common."
+    assert len(refused.sentences) == 3
+    assert [rule.verified for rule in refused.rules] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("order", "name"),
+    [
+        (
+            ("CommonPasswordValidator", "UserAttributeSimilarityValidator"),
+            "PasswordDictionaryError",
+        ),
+        (
+            ("UserAttributeSimilarityValidator", "CommonPasswordValidator"),
+            "PasswordNoUserInfoError",
+        ),
+    ],
+)
+def test_common_and_personal_goes_by_the_sites_order(validators, order, name):
+    validators(*order)
+    refused = refusal("password", UserFactory.build(username="password"))
+    assert refused.name == name
+    assert len(refused.sentences) == 2
+
+
+class NoVowels:
+    """A rule of the site's own."""
+
+    def validate(self, password, user=None):
+        if set(password) & set("aeiou"):
+            raise ValidationError(["No %s.", "Not one."], params={}) from None
+
+    def get_help_text(self):
+        return "Use 100% consonants."
+
+
+class Silent(NoVowels):
+    def get_help_text(self):
+        return ""
+
+
+class Recording:
+    seen = []
+
+    def validate(self, password, user=None):
+        self.seen.append((len(password), user))
+
+    def get_help_text(self):
+        return ""
+
+
+class Crashing:
+    """A validator with a fault, as when the service it asks is down."""
+
+    def validate(self, password, user=None):
+        copied = password.upper().lower()
+        raise LookupError(f"cannot look up {copied}")
+
+    def get_help_text(self):
+        return ""
+
+
+OWN = f"{__name__}.{NoVowels.__name__}"
+
+
+def test_rule_of_the_sites_own(validators):
+    validators(OWN)
+    refused = refusal("kettle")
+    assert refused.name == "PasswordStrengthError"
+    assert refused.rules == (Rule("Use 100% consonants.", "NoVowels", (), verified=False),)
+    assert refused.policy == "* Use 100% consonants."
+    assert refused.sentences == ["No %s.", "Not one."]
+    assert "format" not in refused.rules[0].as_dict()
+    assert passwords.check(Secret("rhythm")) is None
+
+
+def test_rules_in_words(validators):
+    validators(OWN, f"{__name__}.{Silent.__name__}", "NumericPasswordValidator")
+    assert passwords.rules() == [
+        "Use 100% consonants.",
+        "Your password can\u2019t be entirely numeric.",
+    ]
+
+
+def test_user_is_handed_to_validators(validators, user):
+    validators(f"{__name__}.{Recording.__name__}")
+    Recording.seen.clear()
+    passwords.check(Secret("x"), user)
+    passwords.check(Secret("xy"))
+    assert Recording.seen == [(1, user), (2, None)]
+
+
+# Length
+
+
+def test_longest_password(validators):
+    validators()
+    assert passwords.check(Secret("x" * 128)) is None
+    assert refusal("x" * 129).rules == (
+        Rule("Maximum password length exceeded", "maxLength", (128,), verified=False),
+    )
+
+
+def test_too_long_in_words():
+    refused = refusal("x" * 129)
+    assert refused.name == "PasswordStrengthError"
+    assert refused.sentences == ["The password may have at most 128 characters."]
+    assert refused.policy == "* Maximum password length exceeded"
+
+
+def test_length_counts_characters(validators):
+    validators()
+    assert passwords.check(Secret("😀" * 128)) is None
+
+
+def test_longest_password_can_be_set(validators, settings):
+    validators()
+    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "PASSWORD_MAX_LENGTH": 3}
+    assert passwords.check(Secret("xyz")) is None
+    assert refusal("wxyz").rules[0].format == (3,)
+
+
+def test_no_validator_sees_an_overlong_password(validators):
+    validators(f"{__name__}.{Recording.__name__}")
+    Recording.seen.clear()
+    refusal("x" * 129)
+    assert Recording.seen == []
+
+
+@pytest.mark.parametrize("length", [129, 10_000, 1_000_000])
+def test_overlong_password_is_refused_at_once(user, length):
+    user.first_name = "x" * 150
+    password = "xy" * length
+    started = time.thread_time()
+    refusal(password, user)
+    assert time.thread_time() - started < 0.05
+
+
+# Faults
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_failing_validator_does_not_spill_the_password(validators, settings, debug):
+    """Error pages, mails and trackers show the local variables of every frame."""
+    settings.DEBUG = debug
+    validators(f"{__name__}.{Crashing.__name__}")
+    try:
+        passwords.check(CANARY)
+    except Exception as error:
+        reporter = ExceptionReporter(None, *sys.exc_info())
+        shown = "".join(
+            traceback.TracebackException.from_exception(error, capture_locals=True).format()
+        )
+    shown += reporter.get_traceback_html() + reporter.get_traceback_text()
+    assert "Crashing" in shown
+    assert "LookupError" in shown
+    assert CANARY.reveal() not in shown
+
+
+def test_failing_validator_lets_no_password_through(validators):
+    validators(f"{__name__}.{Crashing.__name__}")
+    with pytest.raises(Exception, match=r"Crashing|look up") as error:
+        passwords.check(Secret("fresh-kettle-88"))
+    assert not isinstance(error.value, PasswordRefused)
