@@ -7,7 +7,7 @@ import factory
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from dbconnections.accounts import get_store
+from dbconnections.accounts import canonical, get_store
 from dbconnections.models import AllowedOrigin, Client, Connection, ResetTicket
 
 PASSWORD = "old-tractor-violin-41"
@@ -64,7 +64,8 @@ class ResetTicketFactory(factory.django.DjangoModelFactory):
     language = "en"
     requested_at = factory.LazyFunction(timezone.now)
     expires_at = factory.LazyAttribute(lambda ticket: ticket.requested_at + timedelta(hours=1))
-    due_at = factory.LazyAttribute(lambda ticket: ticket.requested_at)
+    # Surely past, also by SQLite's clock, which knows no microseconds.
+    due_at = factory.LazyAttribute(lambda ticket: ticket.requested_at - timedelta(seconds=1))
 
 
 class MailedTicketFactory(ResetTicketFactory):
@@ -77,6 +78,7 @@ class MailedTicketFactory(ResetTicketFactory):
     email = factory.LazyAttribute(lambda ticket: ticket.user.email)
     account = factory.LazyAttribute(lambda ticket: str(ticket.user.pk))
     sent_to = factory.LazyAttribute(lambda ticket: ticket.user.email)
+    mailbox = factory.LazyAttribute(lambda ticket: canonical(ticket.sent_to))
     fingerprint = factory.LazyAttribute(lambda ticket: fingerprint_of(ticket.user))
     sent_at = factory.LazyAttribute(lambda ticket: ticket.requested_at)
     due_at = None

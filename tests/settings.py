@@ -4,11 +4,10 @@ A process started by a test finds the database of that test by being given
 ``DATABASE_URL``, with the name in ``connection.settings_dict["NAME"]``.
 """
 
-import atexit
 import os
-import shutil
-import tempfile
 from pathlib import Path
+from tempfile import gettempdir
+from uuid import uuid4
 
 import django
 import environ
@@ -58,16 +57,12 @@ TEMPLATES = [
     },
 ]
 
-if "DATABASE_URL" not in os.environ and "TEST_DATABASE_DIR" not in os.environ:
-    # One directory a run: the processes that pytest-xdist and tests start inherit the variable.
-    os.environ["TEST_DATABASE_DIR"] = tempfile.mkdtemp(prefix="dbconnections-tests-")
-    atexit.register(shutil.rmtree, os.environ["TEST_DATABASE_DIR"], ignore_errors=True)
+# A file rather than Django's in-memory database: races are run by several processes.
+# Those that pytest-xdist starts inherit its name.
+os.environ.setdefault("TEST_DATABASE", f"{gettempdir()}/dbconnections-{uuid4().hex}.sqlite3")
 
-DATABASES = {
-    "default": env.db(default=f"sqlite:///{os.environ.get('TEST_DATABASE_DIR')}/db.sqlite3"),
-}
+DATABASES = {"default": env.db(default=f"sqlite:///{os.environ['TEST_DATABASE']}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # A file rather than Django's in-memory database: races are run by several processes.
     database = Path(DATABASES["default"]["NAME"])
     DATABASES["default"]["TEST"] = {"NAME": str(database.with_name(f"test_{database.name}"))}
     DATABASES["default"]["OPTIONS"] = {

@@ -1,0 +1,121 @@
+"""The command: once, or until it is told to stop."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core import mail
+from django.core.management import call_command
+from django.db import OperationalError, connections
+
+from dbconnections.management.commands import deliver_reset_emails
+from dbconnections.models import ResetTicket
+from tests.factories import ResetTicketFactory, UserFactory
+from tests.support import processes
+from tests.support.mail import send_through
+from tests.support.time import wait_until
+
+LOOP = ("-m", "django", "deliver_reset_emails", "--loop", "--interval", "0.1")
+
+
+@pytest.fixture(autouse=True)
+def own_signal_handlers() -> Iterator[None]:
+    """Give the command's handlers back after each test."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def due(jane, app, connection) -> ResetTicket:
+    return ResetTicketFactory(client=app, connection=connection, email=jane.email)
+
+
+def is_sent(ticket: ResetTicket) -> bool:
+    return ResetTicket.objects.filter(pk=ticket.pk, sent_at__isnull=False).exists()
+
+
+def test_command_delivers_once_and_says_what_became_of_each(due, app, connection, capsys):
+    ResetTicketFactory.create_batch(2, client=app, connection=connection)
+    call_command("deliver_reset_emails")
+    assert capsys.readouterr().out == "no_account: 2\nsent: 1\n"
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_command_may_be_called_in_a_thread(due):
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(deliver_in_thread).result()
+    assert len(mail.outbox) == 1
+
+
+def deliver_in_thread() -> None:
+    try:
+        call_command("deliver_reset_emails")
+    finally:
+        connections.close_all()
+
+
+@pytest.mark.django_db
+def test_command_says_that_nothing_was_due(capsys):
+    call_command("deliver_reset_emails")
+    assert capsys.readouterr().out == "Nothing was due.\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_loop_goes_on_until_it_is_told_to_stop(due, app, connection):
+    with processes.python(*LOOP) as command:
+        wait_until(lambda: is_sent(due))
+        later = ResetTicketFactory(client=app, connection=connection, email=UserFactory().email)
+        wait_until(lambda: is_sent(later))
+        command.terminate()
+        output, _errors = command.communicate(timeout=60)
+    assert command.returncode == 0
+    assert output.count("sent: 1") == 2
+
+
+def deliver_rather_slowly(started: str) -> None:
+    os.environ["MAIL_STARTED"] = started
+    with send_through("tests.support.mail.RatherSlowBackend"):
+        call_command("deliver_reset_emails", "--loop", stdout=open(os.devnull, "w"))  # noqa: SIM115
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mail_at_hand_is_sent_and_noted_before_stopping(due, tmp_path):
+    started = tmp_path / "started"
+    with processes.running(deliver_rather_slowly, started=str(started)) as command:
+        wait_until(started.exists)
+        command.terminate()
+        command.communicate(timeout=60)
+    assert command.returncode == 0
+    assert is_sent(due)
+
+
+@pytest.mark.django_db
+def test_loop_outlives_a_database_that_fails(monkeypatch):
+    """The database comes back; a command that has ended does not."""
+    failures = [OperationalError("gone away")] * 2
+
+    def deliver_due(*args):
+        if failures:
+            raise failures.pop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Counter()
+
+    monkeypatch.setattr(deliver_reset_emails, "deliver_due", deliver_due)
+    call_command("deliver_reset_emails", "--loop", "--interval", "0.01")
+    assert failures == []
+
+
+@pytest.mark.django_db
+def test_command_that_runs_once_tells_of_a_database_that_fails(monkeypatch):
+    def deliver_due(*args):
+        raise OperationalError("gone away")
+
+    monkeypatch.setattr(deliver_reset_emails, "deliver_due", deliver_due)
+    with pytest.raises(OperationalError):
+        call_command("deliver_reset_emails")

@@ -1,0 +1,377 @@
+"""Whose password a request is about, and to whom its mail goes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.models import Group, User
+from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection as database
+from django.db.models import Model
+from django.test import Client as Browser
+from django.urls import include, path
+
+from dbconnections import tickets
+from dbconnections.accounts import ModelUserStore, canonical, get_store
+from dbconnections.delivery import deliver_due
+from dbconnections.models import Connection, ResetTicket
+from dbconnections.secret import Secret
+from tests.factories import PASSWORD, MailedTicketFactory, ResetTicketFactory, UserFactory
+from tests.support import processes
+from tests.support.mail import link_in, ticket_in
+from tests.support.pages import submit
+
+NEW = Secret("fresh-kettle-88")
+
+
+@pytest.fixture
+def request_reset(app, connection) -> Callable[..., list[tuple[str, str]]]:
+    """Request a reset and deliver it; return each mail's recipient and the account it resets."""
+
+    def request_reset(**sought: str) -> list[tuple[str, str]]:
+        mail.outbox.clear()
+        ResetTicketFactory(client=app, connection=connection, **{"email": ""} | sought)
+        deliver_due()
+        reset = dict(ResetTicket.objects.values_list("pk", "account"))
+        return [(*message.to, reset[ticket_in(message)]) for message in mail.outbox]
+
+    return request_reset
+
+
+@contextmanager
+def table_of(model: type[Model]) -> Iterator[None]:
+    """Have a table of an app that the suite does without."""
+    with database.schema_editor() as editor:
+        editor.create_model(model)
+    try:
+        yield
+    finally:
+        with database.schema_editor() as editor:
+            editor.delete_model(model)
+
+
+# By address
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ("jane@example.com", "jane@example.com"),
+        ("jane@example.com", "JANE@Example.com"),
+        ("Jane@Example.com", "Jane@Example.com"),
+        ("Jane@Example.com", "jane@example.com"),
+        ("Jane@Example.com", "JANE@EXAMPLE.COM"),
+    ],
+)
+def test_mail_goes_to_the_stored_address_whatever_its_case(request_reset, jane, stored, asked):
+    jane.email = stored
+    jane.save()
+    assert request_reset(email=asked) == [(stored, str(jane.pk))]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "joan@example.com",
+        "jane@example.co",
+        "jane@example.com ",
+        "ane@example.com",
+        "%@example.com",
+        "j_ne@example.com",
+        "jane+tag@example.com",
+        "jáne@example.com",
+        "jane@éxample.com",
+        "jane",
+    ],
+)
+def test_other_address_is_nobodys(request_reset, jane, asked):
+    assert request_reset(email=asked) == []
+
+
+# An ASCII address, and one that databases or people may take for it.
+SIMILAR = {
+    "dotless i": ("mike@example.com", "m\u0131ke@example.com"),
+    "dotted I": ("mike@example.com", "m\u0130ke@example.com"),
+    "long s": ("sue@example.com", "\u017fue@example.com"),
+    "Kelvin": ("mike@example.com", "mi\u212ae@example.com"),
+    "sharp s": ("weiss@example.com", "weiß@example.com"),
+    "full width": ("mike@example.com", "\uff4dike@example.com"),
+    "Cyrillic": ("pat@example.com", "\u0440\u0430t@example.com"),
+    "accent": ("zoe@example.com", "zoë@example.com"),
+    "decomposed": ("zoë@example.com", "zoe\u0308@example.com"),
+    "domain": ("mike@example.com", "mike@e\u212bample.com"),
+}
+
+
+@pytest.mark.parametrize(("stored", "similar"), SIMILAR.values(), ids=SIMILAR)
+def test_similar_address_never_gets_a_mail(request_reset, stored, similar):
+    """Whoever asks with it; at most the owner is told, at the address on record."""
+    owner = UserFactory(email=stored)
+    assert request_reset(email=similar) in ([], [(stored, str(owner.pk))])
+
+
+@pytest.mark.parametrize(("stored", "similar"), SIMILAR.values(), ids=SIMILAR)
+@pytest.mark.parametrize("asked", [0, 1])
+def test_accounts_with_similar_addresses_get_each_their_own_mail(
+    request_reset, stored, similar, asked
+):
+    users = [UserFactory(email=stored), UserFactory(email=similar)]
+    sent = request_reset(email=users[asked].email)
+    assert (users[asked].email, str(users[asked].pk)) in sent
+    assert set(sent) <= {(user.email, str(user.pk)) for user in users}
+
+
+@pytest.mark.parametrize("similar", ["dotless i", "dotted I", "accent"])
+def test_letters_that_differ_for_people_are_not_the_same(similar):
+    stored, asked = SIMILAR[similar]
+    assert canonical(asked) != canonical(stored)
+
+
+def test_accounts_that_share_an_address_get_a_link_each(request_reset):
+    users = [UserFactory(email="family@example.com") for _ in range(3)]
+    sent = request_reset(email="family@example.com")
+    assert sorted(sent) == [("family@example.com", str(user.pk)) for user in users]
+    for number, user in enumerate(users):
+        ticket = ResetTicket.objects.get(account=user.pk)
+        tickets.redeem(ticket.pk, password=Secret(f"fresh-kettle-{number}"))
+        assert authenticate(username=user.username, password=f"fresh-kettle-{number}")
+
+
+def test_accounts_that_share_an_address_each_get_the_given_password_sealed(legacy_app, connection):
+    users = [UserFactory(email="family@example.com") for _ in range(2)]
+    tickets.issue(
+        tickets.ResetRequest(
+            client=legacy_app, connection=connection, email="family@example.com", password=NEW
+        )
+    )
+    assert deliver_due() == {"sent": 2}
+    for ticket in ResetTicket.objects.all():
+        tickets.redeem(ticket.pk)
+    for user in users:
+        assert authenticate(username=user.username, password=NEW.reveal())
+
+
+def test_account_that_cannot_be_reset_does_not_hide_another(request_reset):
+    UserFactory(email="family@example.com", is_active=False)
+    active = UserFactory(email="family@example.com")
+    assert request_reset(email="family@example.com") == [("family@example.com", str(active.pk))]
+
+
+# By username
+
+
+def test_username_finds_its_account(request_reset, jane):
+    assert request_reset(username="jane") == [("jane@example.com", str(jane.pk))]
+
+
+@pytest.mark.parametrize("asked", ["Jane", "JANE", "jané", "jane ", "jan_", "jane@example.com"])
+def test_other_username_is_nobodys(request_reset, jane, asked):
+    assert request_reset(username=asked) == []
+
+
+def test_username_is_normalized_as_at_login(request_reset):
+    user = UserFactory(username="zoë")
+    assert request_reset(username="zoe\u0308") == [(user.email, str(user.pk))]
+
+
+def test_address_is_not_looked_for_among_usernames(request_reset, jane):
+    UserFactory(username="jane@example.com", email="else@example.com")
+    assert request_reset(email="jane@example.com") == [("jane@example.com", str(jane.pk))]
+
+
+# Who may be reset
+
+
+def without_address(user):
+    user.email = ""
+
+
+def inactive(user):
+    user.is_active = False
+
+
+def unusable(user):
+    user.set_unusable_password()
+
+
+@pytest.mark.parametrize("change", [without_address, inactive, unusable])
+def test_account_that_cannot_be_reset_gets_no_mail(request_reset, jane, change):
+    change(jane)
+    jane.save()
+    assert request_reset(username="jane") == []
+    assert ResetTicket.objects.get().no_account_at
+
+
+def test_site_may_let_accounts_without_a_password_set_one(request_reset, jane, settings):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"RESET_UNUSABLE_PASSWORDS": True}
+    unusable(jane)
+    jane.save()
+    assert request_reset(username="jane") == [("jane@example.com", str(jane.pk))]
+    tickets.redeem(ResetTicket.objects.get().pk, password=NEW)
+    assert authenticate(username="jane", password=NEW.reveal())
+
+
+# Stores
+
+
+def use_store(settings, backend: str = "dbconnections.accounts.ModelUserStore", **options) -> None:
+    stores = {"default": {"BACKEND": backend, "OPTIONS": options}}
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"USER_STORES": stores}
+
+
+def test_filter_narrows_a_store(request_reset, jane, settings):
+    use_store(settings, filter={"is_staff": True})
+    assert request_reset(email="jane@example.com") == []
+    assert request_reset(username="jane") == []
+    User.objects.update(is_staff=True)
+    assert request_reset(email="jane@example.com") == [("jane@example.com", str(jane.pk))]
+
+
+def test_filter_may_cross_a_relation(request_reset, jane, settings):
+    use_store(settings, filter={"groups__name__startswith": "customers"})
+    assert request_reset(email="jane@example.com") == []
+    # Found once, though two groups match.
+    jane.groups.set([Group.objects.create(name=f"customers {number}") for number in range(2)])
+    assert request_reset(email="jane@example.com") == [("jane@example.com", str(jane.pk))]
+    tickets.redeem(ResetTicket.objects.latest().pk, password=NEW)
+
+
+def test_account_that_leaves_its_store_is_not_reset(jane, app, connection, settings):
+    ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
+    use_store(settings, filter={"is_staff": True})
+    with pytest.raises(tickets.TicketRefused, match="closed"):
+        tickets.redeem(ticket.pk, password=NEW)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"BACKEND": "dbconnections.accounts.NoSuchStore"},
+        {"BACKEND": "no.such.module"},
+        {"BACKEND": "dbconnections.accounts.ModelUserStore", "OPTIONS": {"no_such": 1}},
+        {},
+    ],
+)
+def test_store_that_cannot_be_made_is_named(settings, entry):
+    settings.DBCONNECTIONS = {"USER_STORES": {"broken": entry}}
+    with pytest.raises(ImproperlyConfigured, match="'broken'"):
+        get_store("broken")
+
+
+def test_unknown_store_is_named():
+    with pytest.raises(ImproperlyConfigured, match="'unknown'"):
+        get_store("unknown")
+
+
+def test_ticket_of_a_connection_without_store_waits(request_reset, jane, connection):
+    Connection.objects.update(user_store="unknown")
+    assert request_reset(email="jane@example.com") == []
+    ticket = ResetTicket.objects.get()
+    assert ticket.due_at
+    assert ticket.last_error == "ImproperlyConfigured"
+
+
+@pytest.mark.parametrize("key", ["", "jane", "-1", "1.5", "9" * 30, "\0", "é", str(UUID(int=1))])
+@pytest.mark.django_db
+def test_key_of_no_account_is_nobodys(key):
+    assert ModelUserStore().get(key) is None
+    assert ModelUserStore().get(key, for_update=True) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_user_model_without_username_and_with_another_address_field(request_reset, settings):
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.support.people"]
+    settings.AUTH_USER_MODEL = "people.Person"
+    model = get_user_model()
+    with table_of(model):
+        jane = model(number=UUID(int=7), mailbox="jane@example.com")
+        jane.set_password(PASSWORD)
+        jane.save()
+        model.objects.create(number=UUID(int=8), password=jane.password)
+        assert request_reset(email="JANE@example.com") == [("jane@example.com", str(jane.pk))]
+        tickets.redeem(ResetTicket.objects.get().pk, password=NEW)
+        jane.refresh_from_db()
+        assert jane.check_password(NEW.reveal())
+        assert ModelUserStore().get(str(UUID(int=8))).email == "", "whose address is not known"
+        assert ModelUserStore().get("7") is None
+
+
+# Fingerprints
+
+
+def test_fingerprint_is_unmoved_by_logins_and_keys(jane, settings):
+    store = ModelUserStore()
+    before = store.fingerprint(store.get(str(jane.pk)))
+    Browser().login(username="jane", password=PASSWORD)
+    settings.SECRET_KEY = "new"
+    assert store.fingerprint(store.get(str(jane.pk))) == before
+    assert len(before) == 64
+
+
+@pytest.mark.parametrize("change", [{"password": "x"}, {"email": "new@example.com"}])
+def test_fingerprint_moves_with_password_and_address(jane, change):
+    store = ModelUserStore()
+    before = store.fingerprint(store.get(str(jane.pk)))
+    User.objects.update(**change)
+    assert store.fingerprint(store.get(str(jane.pk))) != before
+
+
+# What a reset ends
+
+
+def whoami(request):
+    from django.http import HttpResponse
+
+    return HttpResponse(request.user.get_username() or "nobody")
+
+
+urlpatterns = [path("whoami", whoami), path("", include("dbconnections.urls"))]
+
+
+@pytest.mark.urls(__name__)
+def test_reset_ends_the_sessions_of_its_account_only(jane, app, connection):
+    UserFactory(username="joan")
+    browsers = {}
+    for name in ("jane", "joan"):
+        browsers[name] = Browser()
+        browsers[name].login(username=name, password=PASSWORD)
+    ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
+    assert browsers["jane"].get("/whoami").content == b"jane"
+    tickets.redeem(ticket.pk, password=NEW)
+    assert browsers["jane"].get("/whoami").content == b"nobody"
+    assert browsers["joan"].get("/whoami").content == b"joan"
+
+
+@pytest.mark.urls(__name__)
+def test_reset_logs_nobody_in(ask, client, jane):
+    ask()
+    deliver_due()
+    page = client.get(link_in(mail.outbox[0]), follow=True)
+    passwords = {"new_password1": NEW.reveal(), "new_password2": NEW.reveal()}
+    assert submit(client, page, **passwords).status_code == 302
+    assert authenticate(username="jane", password=NEW.reveal())
+    assert client.get("/whoami").content == b"nobody"
+    assert "_auth_user_id" not in client.session
+
+
+def redeem_with_tokens(ticket: str) -> list[str]:
+    """Redeem a ticket on a site that has DRF's tokens; return whose tokens are left."""
+    from rest_framework.authtoken.models import Token
+
+    with table_of(Token):
+        for user in User.objects.all():
+            Token.objects.create(user=user)
+        tickets.redeem(UUID(ticket), password=NEW)
+        return [token.user.username for token in Token.objects.all()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reset_ends_the_api_tokens_of_its_account_only(jane, app, connection):
+    UserFactory(username="joan")
+    ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
+    settings = "tests.support.token_settings"
+    left = processes.run(redeem_with_tokens, settings=settings, ticket=str(ticket.pk))
+    assert left == [["joan"]]

@@ -1,0 +1,796 @@
+"""The outbox: what is sent, when, how often, and what happens when sending fails."""
+
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.db import OperationalError, transaction
+from django.db import connection as database
+
+from dbconnections import delivery, links, tickets
+from dbconnections.accounts import ModelUserStore
+from dbconnections.delivery import deliver_due, delivery_thread, next_due, send_again
+from dbconnections.models import Client, Connection, ResetTicket, TicketState
+from dbconnections.secret import Secret
+from tests.factories import MailedTicketFactory, ResetTicketFactory, UserFactory
+from tests.support import processes
+from tests.support.mail import Sink, link_in, send_through, smtp, ticket_in
+from tests.support.time import let_pass, wait_until
+
+NEW = Secret("fresh-kettle-88")
+GIVEN = Secret("brave-lantern-53")
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def due(jane, app, connection) -> ResetTicket:
+    """A ticket that is to be mailed to Jane."""
+    return ask_for(jane, app, connection)
+
+
+@pytest.fixture
+def sealed(due) -> ResetTicket:
+    """The same, of a request that brought a password along."""
+    return seal(due)
+
+
+def ask_for(user, app, connection, **fields) -> ResetTicket:
+    return ResetTicketFactory(client=app, connection=connection, email=user.email, **fields)
+
+
+def seal(ticket: ResetTicket) -> ResetTicket:
+    Client.objects.update(accepts_password=True)
+    ticket.password_given = True
+    ticket.sealed_password = links.seal(GIVEN, ticket.pk)
+    ticket.save()
+    return ticket
+
+
+def now(ticket: ResetTicket) -> ResetTicket:
+    """Return what has become of a ticket."""
+    return ResetTicket.objects.with_state().get(pk=ticket.pk)
+
+
+def change(settings, **changes) -> None:
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | changes
+
+
+def make_due() -> None:
+    """Let as much time pass as it takes, and have nothing expire meanwhile."""
+    ResetTicket.objects.filter(due_at__isnull=False).update(due_at="2026-01-01T00:00Z")
+
+
+@pytest.fixture
+def on_send(monkeypatch):
+    """Have something done, such as raising an error, whenever a mail is handed over."""
+
+    def on_send(action, *, times: int = 1000, afterwards: bool = False):
+        calls = iter(range(times))
+
+        def send_messages(self, messages):
+            if afterwards:
+                original(self, messages)
+            for _call in calls:
+                action()
+                break
+            return len(messages) if afterwards else original(self, messages)
+
+        monkeypatch.setattr(EmailBackend, "send_messages", send_messages)
+
+    original = EmailBackend.send_messages
+    return on_send
+
+
+def raises(error: BaseException):
+    def action():
+        raise error
+
+    return action
+
+
+# Outcomes
+
+
+def test_ticket_is_mailed_to_its_account_and_done(due, jane):
+    assert deliver_due() == {"sent": 1}
+    [message] = mail.outbox
+    assert message.to == ["jane@example.com"]
+    assert ticket_in(message) == due.pk
+    ticket = now(due)
+    assert ticket.current_state == TicketState.SENT
+    assert (ticket.account, ticket.sent_to) == (str(jane.pk), "jane@example.com")
+    assert (ticket.due_at, ticket.claim, ticket.attempts, ticket.last_error) == (None, None, 1, "")
+    assert deliver_due() == {}
+
+
+@pytest.mark.django_db
+def test_nothing_due_is_nothing_done():
+    assert deliver_due() == {}
+    assert next_due() is None
+
+
+def test_ticket_not_due_yet_waits(due):
+    ResetTicket.objects.update(due_at=due.requested_at + HOUR)
+    assert deliver_due() == {}
+    assert HOUR - timedelta(minutes=1) < next_due() <= HOUR
+    let_pass(HOUR - timedelta(seconds=1))
+    ResetTicket.objects.update(expires_at=due.requested_at + HOUR)
+    assert deliver_due() == {}
+    let_pass(timedelta(seconds=1))
+    assert next_due() == timedelta()
+    assert deliver_due() == {"sent": 1}
+
+
+def test_many_are_sent_in_batches_oldest_first(app, connection, settings):
+    change(settings, DELIVERY_BATCH=2)
+    users = [UserFactory() for _ in range(5)]
+    for number, user in enumerate(users):
+        ticket = ask_for(user, app, connection)
+        ResetTicket.objects.filter(pk=ticket.pk).update(
+            due_at=ticket.due_at - timedelta(minutes=number)
+        )
+    assert deliver_due() == {"sent": 5}
+    assert [message.to for message in mail.outbox] == [[user.email] for user in reversed(users)]
+
+
+def no_account(ticket, user, settings):
+    user.delete()
+
+
+def suppressed(ticket, user, settings):
+    change(settings, MAIL_CAPS=[(0, DAY)])
+
+
+def superseded(ticket, user, settings):
+    newer = {"requested_at": ticket.requested_at + timedelta(seconds=1), "sent_to": "x"}
+    MailedTicketFactory(user=user, client=ticket.client, connection=ticket.connection, **newer)
+
+
+def expired(ticket, user, settings):
+    let_pass(2 * HOUR)
+
+
+def client_inactive(ticket, user, settings):
+    Client.objects.update(is_active=False)
+
+
+def connection_inactive(ticket, user, settings):
+    Connection.objects.update(is_active=False)
+
+
+def connection_not_for_the_client(ticket, user, settings):
+    ticket.connection.clients.clear()
+
+
+def address_impossible(ticket, user, settings):
+    change(settings, FROM_EMAIL="two\nlines@example.com")
+
+
+ENDS = {
+    no_account: TicketState.NO_ACCOUNT,
+    suppressed: TicketState.SUPPRESSED,
+    superseded: TicketState.SUPERSEDED,
+    expired: TicketState.EXPIRED,
+    client_inactive: TicketState.UNDELIVERABLE,
+    connection_inactive: TicketState.UNDELIVERABLE,
+    connection_not_for_the_client: TicketState.UNDELIVERABLE,
+    address_impossible: TicketState.UNDELIVERABLE,
+}
+
+
+@pytest.mark.parametrize(("prepare", "state"), ENDS.items())
+def test_ticket_that_is_not_sent_ends_and_keeps_no_password(sealed, jane, settings, prepare, state):
+    prepare(sealed, jane, settings)
+    assert deliver_due() == {state.value: 1}
+    assert mail.outbox == []
+    ticket = now(sealed)
+    assert ticket.current_state == state
+    assert (ticket.sealed_password, ticket.due_at, ticket.claim) == ("", None, None)
+
+
+def test_given_password_is_erased_when_the_mailed_ticket_expires(sealed):
+    assert deliver_due() == {"sent": 1}
+    assert now(sealed).due_at == sealed.expires_at
+    let_pass(HOUR - timedelta(minutes=1))
+    assert deliver_due() == {}
+    assert now(sealed).sealed_password
+    let_pass(timedelta(minutes=1))
+    assert deliver_due() == {"expired": 1}
+    assert now(sealed).sealed_password == ""
+    assert len(mail.outbox) == 1
+    assert deliver_due() == {}
+
+
+# Claims
+
+
+def test_ticket_being_sent_is_nobody_elses(due, on_send):
+    outcomes = []
+    on_send(lambda: outcomes.append(deliver_due()), times=1)
+    assert deliver_due() == {"sent": 1}
+    assert outcomes == [{}]
+    assert len(mail.outbox) == 1
+
+
+def test_ticket_whose_lease_is_over_is_due_again(due, on_send, settings):
+    change(settings, DELIVERY_LEASE=timedelta())
+    outcomes = []
+    on_send(lambda: outcomes.append(deliver_due()), times=1)
+    deliver_due()
+    assert outcomes == [{"sent": 1}]
+    assert len({link_in(message) for message in mail.outbox}) == 1
+    assert now(due).due_at is None
+
+
+def test_worker_that_has_lost_its_claim_does_not_undo_what_another_did(due, on_send, settings):
+    change(settings, DELIVERY_LEASE=timedelta())
+    settled = []
+
+    def be_overtaken():
+        assert deliver_due() == {"sent": 1}
+        settled.append(ResetTicket.objects.values().get())
+        raise RuntimeError
+
+    on_send(be_overtaken, times=1)
+    deliver_due()
+    assert ResetTicket.objects.values().get() == settled[0]
+
+
+def test_ticket_revoked_while_it_waits_its_turn_is_not_mailed(due, app, connection, on_send):
+    other = ask_for(UserFactory(), app, connection)
+    on_send(lambda: tickets.revoke(other.pk, "administrator"))
+    assert deliver_due()["sent"] == 1
+    assert [ticket_in(message) for message in mail.outbox] == [due.pk]
+
+
+def test_attempt_is_counted_before_it_is_made(due, on_send):
+    attempts = []
+    on_send(lambda: attempts.append(now(due).attempts))
+    deliver_due()
+    assert attempts == [1]
+
+
+def test_link_used_before_its_sending_was_noted_has_its_change_told(due, on_send):
+    on_send(lambda: tickets.redeem(due.pk, password=NEW), times=1)
+    assert deliver_due() == {"sent": 1, "notified": 1}
+    ticket = now(due)
+    assert ticket.sent_at
+    assert ticket.notified_at
+
+
+def deliver_slowly(started: str) -> None:
+    os.environ["MAIL_STARTED"] = started
+    with send_through("tests.support.mail.SlowBackend"):
+        deliver_due()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ticket_of_a_killed_worker_is_sent_after_its_lease(due, tmp_path):
+    started = tmp_path / "started"
+    with processes.running(deliver_slowly, started=str(started)) as worker:
+        wait_until(started.exists)
+        worker.kill()
+    assert now(due).attempts == 1
+    assert deliver_due() == {}
+    let_pass(timedelta(minutes=2))
+    assert deliver_due() == {"sent": 1}
+    assert now(due).attempts == 2
+
+
+def test_ticket_that_kills_every_worker_is_given_up(sealed):
+    # As the worker left it that was killed by the last attempt.
+    ResetTicket.objects.update(attempts=12, claim=uuid4())
+    assert deliver_due() == {"undeliverable": 1}
+    assert mail.outbox == []
+    assert now(sealed).sealed_password == ""
+
+
+def test_worker_that_is_told_to_exit_leaves_the_ticket_to_others(due, on_send):
+    on_send(raises(SystemExit()), times=1)
+    with pytest.raises(SystemExit):
+        deliver_due()
+    let_pass(timedelta(minutes=2))
+    assert deliver_due() == {"sent": 1}
+
+
+# Failing
+
+
+def test_failed_mail_is_sent_again_with_the_same_link(due, on_send):
+    on_send(raises(OSError("No route to jane@example.com")), times=1, afterwards=True)
+    assert deliver_due() == {"retry": 1}
+    ticket = now(due)
+    assert ticket.current_state == TicketState.REQUESTED
+    assert (ticket.last_error, ticket.claim) == ("OSError", None)
+    assert deliver_due() == {}
+    let_pass(timedelta(seconds=13))
+    assert deliver_due() == {"sent": 1}
+    assert now(due).last_error == ""
+    assert len({link_in(message) for message in mail.outbox}) == 1
+    assert len(mail.outbox) == 2
+
+
+@pytest.mark.parametrize(
+    ("attempt", "seconds"),
+    [(1, 10), (2, 20), (3, 40), (4, 80), (5, 160), (6, 320), (7, 640), (8, 900), (11, 900)],
+)
+def test_pauses_between_attempts_grow(due, on_send, attempt, seconds):
+    ResetTicket.objects.update(attempts=attempt - 1)
+    on_send(raises(OSError()))
+    assert deliver_due() == {"retry": 1}
+    assert seconds * 0.75 - 1 < next_due().total_seconds() <= seconds * 1.25
+
+
+def test_pauses_differ(app, connection, on_send):
+    for _ in range(5):
+        ask_for(UserFactory(), app, connection)
+    on_send(raises(OSError()))
+    assert deliver_due() == {"retry": 5}
+    due_at = ResetTicket.objects.order_by("due_at").values_list("due_at", flat=True)
+    assert due_at[4] - due_at[0] > timedelta(milliseconds=100)
+
+
+def test_mail_is_given_up_after_the_last_attempt(sealed, on_send, settings):
+    change(settings, DELIVERY_MAX_ATTEMPTS=3)
+    on_send(raises(OSError()))
+    for outcome in ("retry", "retry", "undeliverable"):
+        assert deliver_due() == {outcome: 1}
+        make_due()
+    assert deliver_due() == {}
+    ticket = now(sealed)
+    assert (ticket.attempts, ticket.last_error, ticket.sealed_password) == (3, "OSError", "")
+    with pytest.raises(tickets.TicketRefused, match="closed"):
+        tickets.open(sealed.pk)
+
+
+def find(self, *, email="", username=""):
+    if email == "poison@example.com":
+        raise RuntimeError("poison")
+    return original_find(self, email=email, username=username)
+
+
+def is_resettable(self, account):
+    if account.email == "poison@example.com":
+        raise RuntimeError("poison")
+    return True
+
+
+original_find = ModelUserStore.find
+
+
+@pytest.mark.parametrize("method", [find, is_resettable])
+def test_poisonous_ticket_holds_up_no_other(jane, app, connection, monkeypatch, method):
+    poison = ask_for(UserFactory(email="poison@example.com"), app, connection)
+    ask_for(jane, app, connection)
+    ask_for(UserFactory(), app, connection)
+    monkeypatch.setattr(ModelUserStore, method.__name__, method)
+    assert deliver_due() == {"retry": 1, "sent": 2}
+    assert now(poison).last_error == "RuntimeError"
+
+
+def test_broken_template_of_one_client_holds_up_no_other(due, connection, settings, tmp_path):
+    template = tmp_path / "dbconnections" / "mail" / "clients" / "broken" / "reset.txt"
+    template.parent.mkdir(parents=True)
+    template.write_text("{% no_such_tag %}")
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
+    broken = Client.objects.create(client_id="broken", name="Broken")
+    connection.clients.add(broken)
+    ask_for(UserFactory(), broken, connection)
+    assert deliver_due() == {"retry": 1, "sent": 1}
+    assert [ticket_in(message) for message in mail.outbox] == [due.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_database_that_gives_up_once_costs_no_mail_and_none_twice(jane, app, connection):
+    """Whichever statement it gives up at, those after the mail was handed over above all."""
+    for statement in range(1, 60):
+        ResetTicket.objects.all().delete()
+        mail.outbox.clear()
+        ask_for(jane, app, connection)
+        made = 0
+
+        def give_up_once(execute, *query):
+            nonlocal made
+            made += 1
+            if made == statement:  # noqa: B023 (called within this round only)
+                raise OperationalError("Deadlock found when trying to get lock")
+            return execute(*query)
+
+        with database.execute_wrapper(give_up_once):
+            try:
+                deliver_due()
+            except (OperationalError, tickets.Busy):
+                assert mail.outbox == []
+        make_due()
+        deliver_due()
+        assert len(mail.outbox) == 1, f"statement {statement}"
+        assert tickets.open(ticket_in(mail.outbox[0]))
+        if made < statement:
+            return
+    pytest.fail("It never came to an end.")
+
+
+# Real mail servers
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as sink, smtp(sink.port):
+        yield sink
+
+
+@pytest.mark.parametrize(
+    ("command", "reply", "outcome", "error"),
+    [
+        ("MAIL", "421 try later", "retry", "SMTPSenderRefused 421"),
+        ("MAIL", "550 sender unknown", "retry", "SMTPSenderRefused 550"),
+        ("RCPT", "421 jane@example.com: too busy", "retry", "SMTPRecipientsRefused 421"),
+        ("RCPT", "451 jane@example.com: greylisted", "retry", "SMTPRecipientsRefused 451"),
+        ("RCPT", "550 jane@example.com: unknown", "undeliverable", "SMTPRecipientsRefused 550"),
+        ("RCPT", "553 jane@example.com: no mailbox", "undeliverable", "SMTPRecipientsRefused 553"),
+        ("DATA", "421 shutting down", "retry", "SMTPDataError 421"),
+        ("DATA", "451 try later", "retry", "SMTPDataError 451"),
+        ("DATA", "550 looks like spam", "undeliverable", "SMTPDataError 550"),
+        ("DATA", "554 no", "undeliverable", "SMTPDataError 554"),
+    ],
+)
+def test_mail_server_that_refuses(sink, due, command, reply, outcome, error):
+    sink.replies[command].append(reply)
+    assert deliver_due() == {outcome: 1}
+    assert now(due).last_error == error
+    make_due()
+    assert deliver_due() == ({"sent": 1} if outcome == "retry" else {})
+    assert len(sink.accepted) == (outcome == "retry")
+
+
+def test_mail_server_that_recovers(sink, due):
+    sink.replies["DATA"] = ["421 not yet", "451 not yet", "421 not yet"]
+    for outcome in ("retry", "retry", "retry", "sent"):
+        assert deliver_due() == {outcome: 1}
+        make_due()
+    assert now(due).attempts == 4
+    assert b"To: jane@example.com" in sink.accepted[0]
+
+
+def test_mails_of_a_batch_go_over_one_connection(sink, app, connection):
+    for _ in range(5):
+        ask_for(UserFactory(), app, connection)
+    assert deliver_due() == {"sent": 5}
+    assert sink.connections == 1
+
+
+@pytest.mark.parametrize("reply", ["421 closing", "550 unknown"])
+def test_mail_after_a_failed_one_is_sent(sink, app, connection, reply):
+    sink.replies["RCPT"].append(reply)
+    for _ in range(3):
+        ask_for(UserFactory(), app, connection)
+    assert deliver_due()["sent"] == 2
+    assert sink.connections <= 2
+
+
+def test_mail_server_that_is_not_there(due):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with smtp(port):
+        assert deliver_due() == {"retry": 1}
+    assert now(due).last_error == "ConnectionRefusedError"
+
+
+def test_mail_server_that_never_answers(due, settings):
+    change(settings, EMAIL_TIMEOUT=timedelta(seconds=1))
+    begun = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as server, smtp(server.getsockname()[1]):
+        assert deliver_due() == {"retry": 1}
+    assert time.monotonic() - begun < 10
+
+
+# Caps
+
+
+def test_mailbox_gets_3_mails_in_15_minutes_and_6_in_a_day(jane, app, connection):
+    minutes_later = [
+        *[(0, "sent"), (1, "sent"), (1, "sent"), (1, "suppressed"), (11, "suppressed")],
+        *[(1, "sent"), (1, "sent"), (1, "sent"), (20, "suppressed"), (60, "suppressed")],
+        *[(22 * 60, "suppressed"), (30, "sent")],
+    ]
+    for number, (minutes, outcome) in enumerate(minutes_later):
+        let_pass(timedelta(minutes=minutes))
+        ask_for(jane, app, connection)
+        assert deliver_due() == {outcome: 1}, number
+
+
+def test_last_link_works_after_any_number_of_further_requests(jane, app, connection):
+    for _ in range(10):
+        ask_for(jane, app, connection)
+        deliver_due()
+    assert len(mail.outbox) == 3
+    tickets.redeem(ticket_in(mail.outbox[-1]), password=NEW)
+    jane.refresh_from_db()
+    assert jane.check_password(NEW.reveal())
+
+
+def test_caps_are_those_of_the_site(jane, app, connection, settings):
+    change(settings, MAIL_CAPS=[])
+    for _ in range(8):
+        ask_for(jane, app, connection)
+        assert deliver_due() == {"sent": 1}
+
+
+def test_capped_mailbox_is_no_others_concern(jane, app, connection, settings):
+    change(settings, MAIL_CAPS=[(1, DAY)])
+    for user, outcome in ((jane, "sent"), (jane, "suppressed"), (UserFactory(), "sent")):
+        ask_for(user, app, connection)
+        assert deliver_due() == {outcome: 1}
+
+
+def test_accounts_that_share_a_mailbox_share_its_cap(app, connection, settings):
+    change(settings, MAIL_CAPS=[(3, DAY)])
+    for email in ("family@example.com", "family@example.com", "Family@Example.com"):
+        UserFactory(email=email)
+    for username in User.objects.values_list("username", flat=True):
+        ResetTicketFactory(client=app, connection=connection, email="", username=username)
+        assert deliver_due() == {"sent": 1}
+    ResetTicketFactory(client=app, connection=connection, email="family@example.com")
+    assert deliver_due().keys() == {"suppressed"}
+
+
+def test_mail_an_administrator_asks_for_is_not_capped(jane, app, connection, settings):
+    change(settings, MAIL_CAPS=[(1, DAY)])
+    for administrator, outcome in (("", "sent"), ("root", "sent"), ("", "suppressed")):
+        ask_for(jane, app, connection, requested_by=administrator)
+        assert deliver_due() == {outcome: 1}
+
+
+def test_mails_that_are_still_being_tried_count(jane, app, connection, on_send, settings):
+    change(settings, MAIL_CAPS=[(2, DAY)])
+    on_send(raises(OSError()), times=2)
+    for outcome in ("retry", "retry", "suppressed"):
+        ask_for(jane, app, connection)
+        assert deliver_due() == {outcome: 1}
+
+
+def test_mail_superseded_while_it_is_handed_over_counts(due, jane, connection, on_send, settings):
+    change(settings, MAIL_CAPS=[(2, DAY)])
+    outcomes = []
+
+    def ask_twice_more():
+        for _ in range(2):
+            ask_for(jane, due.client, connection)
+            outcomes.append(deliver_due())
+
+    on_send(ask_twice_more, times=1)
+    deliver_due()
+    assert outcomes == [{"sent": 1}, {"suppressed": 1}]
+    assert len(mail.outbox) == 2
+
+
+# Once more
+
+
+@pytest.fixture
+def mailed(due) -> ResetTicket:
+    deliver_due()
+    return due
+
+
+def test_sending_again_mails_the_same_link_beyond_any_cap(mailed, settings):
+    change(settings, MAIL_CAPS=[(1, DAY)])
+    ResetTicket.objects.update(attempts=12, last_error="OSError")
+    assert send_again(mailed)
+    assert deliver_due() == {"sent": 1}
+    assert link_in(mail.outbox[0]) == link_in(mail.outbox[1])
+    assert now(mailed).attempts == 1
+
+
+def test_closed_ticket_is_not_sent_again(mailed):
+    tickets.revoke(mailed.pk, "declined")
+    assert not send_again(mailed)
+    assert deliver_due() == {}
+
+
+def test_link_that_died_with_a_change_is_not_sent_again(mailed, jane):
+    jane.set_password("changed-elsewhere-7")
+    jane.save()
+    assert send_again(mailed)
+    assert deliver_due() == {"superseded": 1}
+    assert len(mail.outbox) == 1
+
+
+def test_mailed_link_outlives_a_failure_to_send_it_again(sink, sealed):
+    assert deliver_due() == {"sent": 1}
+    sink.replies["RCPT"].append("550 unknown")
+    assert send_again(sealed)
+    assert deliver_due() == {"undeliverable": 1}
+    assert tickets.given_password(tickets.open(sealed.pk)[0]) == GIVEN
+    # And its password does not outlive the link.
+    let_pass(HOUR)
+    assert deliver_due() == {"expired": 1}
+    assert now(sealed).sealed_password == ""
+
+
+# After a change
+
+
+@pytest.mark.parametrize("stored", ["jane@example.com", "Jane@Example.com", "weiß@example.com"])
+def test_change_is_told_once_to_the_stored_address(app, connection, stored):
+    """And not to what case folding makes of it, which may be another's."""
+    ticket = ask_for(UserFactory(email=stored), app, connection)
+    deliver_due()
+    tickets.redeem(ticket.pk, password=NEW)
+    assert deliver_due() == {"notified": 1}
+    assert [message.to for message in mail.outbox] == [[stored]] * 2
+    assert now(ticket).notified_at
+    assert deliver_due() == {}
+
+
+@pytest.mark.parametrize("stored", ["jane@example.com", "weiß@example.com"])
+def test_change_is_told_to_the_address_of_before_as_well(app, connection, stored):
+    """Whoever took the account may have changed its address, too."""
+    user = UserFactory(email=stored)
+    ticket = ask_for(user, app, connection)
+    deliver_due()
+    tickets.redeem(ticket.pk, password=NEW)
+    User.objects.filter(pk=user.pk).update(email="taken@example.com")
+    mail.outbox.clear()
+    assert deliver_due() == {"notified": 1}
+    told = sorted(message.to for message in mail.outbox)
+    assert told == sorted([[stored], ["taken@example.com"]])
+
+
+def test_refused_change_is_not_told(mailed):
+    tickets.redeem(mailed.pk, password=NEW)
+    deliver_due()
+    with pytest.raises(tickets.TicketRefused):
+        tickets.redeem(mailed.pk, password=NEW)
+    assert deliver_due() == {}
+
+
+def test_change_is_told_though_client_and_connection_are_gone_inactive(mailed):
+    tickets.redeem(mailed.pk, password=NEW)
+    Client.objects.update(is_active=False)
+    Connection.objects.update(is_active=False)
+    let_pass(2 * HOUR)
+    assert deliver_due() == {"notified": 1}
+
+
+def test_mail_that_tells_of_a_change_is_tried_again(mailed, on_send):
+    tickets.redeem(mailed.pk, password=NEW)
+    on_send(raises(OSError()), times=1)
+    assert deliver_due() == {"retry": 1}
+    make_due()
+    assert deliver_due() == {"notified": 1}
+
+
+@pytest.mark.parametrize("end", [User.delete, lambda user: User.objects.update(email="")])
+def test_change_of_an_account_without_address_is_told_to_nobody(mailed, jane, end):
+    tickets.redeem(mailed.pk, password=NEW)
+    end(jane)
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(mailed).current_state == TicketState.USED
+    assert deliver_due() == {}
+
+
+# Waking up
+
+
+def delivering() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "dbconnections-delivery"]
+
+
+@pytest.fixture
+def threaded(transactional_db, settings) -> Iterator[None]:
+    """Have mails delivered by a thread of this process, which the test outlives."""
+    change(settings, WAKE_UP="thread")
+    yield
+    wait_until(lambda: not delivering())
+
+
+def request_reset(app, connection, email="jane@example.com") -> ResetTicket:
+    request = tickets.ResetRequest(client=app, connection=connection, email=email)
+    return tickets.issue(request)
+
+
+def test_thread_delivers_after_commit_and_ends(threaded, jane, app, connection):
+    with transaction.atomic():
+        ticket = request_reset(app, connection)
+        assert delivering() == []
+    wait_until(lambda: now(ticket).sent_at)
+    wait_until(lambda: not delivering())
+    assert len(mail.outbox) == 1
+
+
+def test_thread_tells_of_a_change(threaded, jane, app, connection):
+    ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
+    tickets.redeem(ticket.pk, password=NEW)
+    wait_until(lambda: now(ticket).notified_at)
+
+
+def test_thread_sends_again(threaded, jane, app, connection):
+    ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
+    send_again(ticket)
+    wait_until(lambda: len(mail.outbox) == 1)
+
+
+def test_request_rolled_back_wakes_nobody_and_sends_nothing(threaded, jane, app, connection):
+    with transaction.atomic():
+        request_reset(app, connection)
+        transaction.set_rollback(True)
+    assert delivering() == []
+    assert deliver_due() == {}
+    assert mail.outbox == []
+
+
+def test_one_thread_delivers_what_is_requested_meanwhile(threaded, jane, app, connection, on_send):
+    joan = UserFactory()
+    threads = []
+
+    def request_another():
+        request_reset(app, connection, joan.email)
+        threads.append(len(delivering()))
+
+    on_send(request_another, times=1)
+    request_reset(app, connection)
+    wait_until(lambda: len(mail.outbox) == 2)
+    assert threads == [1]
+
+
+def test_thread_tries_again_by_itself(threaded, jane, app, connection, on_send, monkeypatch):
+    monkeypatch.setattr(delivery, "FIRST_DELAY", timedelta(milliseconds=100))
+    on_send(raises(OSError()), times=1)
+    ticket = request_reset(app, connection)
+    wait_until(lambda: now(ticket).sent_at)
+
+
+def test_thread_outlives_a_database_that_fails(threaded, jane, app, connection, monkeypatch):
+    failures = iter([OperationalError("gone away")])
+
+    def fail_once():
+        for failure in failures:
+            raise failure
+        return deliver_due()
+
+    monkeypatch.setattr(delivery, "deliver_due", fail_once)
+    ticket = request_reset(app, connection)
+    wait_until(lambda: next(failures, None) is None and delivering())
+    delivery_thread.wake()
+    wait_until(lambda: now(ticket).sent_at)
+
+
+def wake_in_a_fork() -> list[int]:
+    """Fork while the thread is being woken; return how the child's own thread fared."""
+    pids = []
+    with delivery_thread._lock:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(wake_in_time())
+        pids.append(pid)
+    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+
+
+def wake_in_time() -> int:
+    waking = threading.Thread(target=delivery_thread.wake, daemon=True)
+    waking.start()
+    waking.join(timeout=5)
+    return int(waking.is_alive())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_forked_process_starts_a_thread_of_its_own():
+    assert processes.run(wake_in_a_fork) == [[0]]
+
+
+def test_site_may_leave_delivery_to_the_command(transactional_db, jane, app, connection):
+    request_reset(app, connection)
+    assert delivering() == []
+    assert mail.outbox == []
+    assert deliver_due() == Counter(sent=1)
