@@ -1,0 +1,1 @@
+"""The example site in a real browser."""

@@ -1,0 +1,123 @@
+"""The example site, started as `make demo` starts it, and a browser to visit it with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.site import Site, answers, free_port, wait_for
+from tests.support.processes import ROOT
+
+if TYPE_CHECKING:
+    # Imported where it is used: it is not there when these tests are deselected.
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+
+CHROMIUM_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The example site with a database and an outbox of its own, and no limits."""
+    directory = tmp_path_factory.mktemp("site")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BASE_URL": url,
+        "DATABASE_URL": f"sqlite:///{directory}/db.sqlite3",
+        "MAIL_DIR": str(directory / "mail"),
+        "DBCONNECTIONS_RATE_LIMIT": "0",
+    }
+
+    def manage(*arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        options = {"cwd": ROOT, "env": environment, "text": True}
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, **options).stdout
+
+    manage("migrate", "--verbosity", "0")
+    instructions = manage("seed_demo")
+    log = directory / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as server,
+    ):
+        try:
+            wait_for(lambda: answers(url), f"The example site does not start; see {log}.")
+            yield Site(url, log, instructions)
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.fail("There is no chromium on the path; on Debian: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a page in a fresh profile.
+
+    Whatever a page loads must be there, and the console must stay silent. Statuses of pages
+    themselves, and of the endpoint's answers, are the tests' business.
+    """
+    contexts: list[BrowserContext] = []
+    noise: list[str] = []
+
+    def hear_response(response: Response) -> None:
+        is_asked_for = response.request.resource_type in {"document", "fetch"}
+        if response.status >= 500 or (response.status >= 400 and not is_asked_for):
+            noise.append(f"{response.status} {response.url}")
+
+    def hear_message(message: ConsoleMessage) -> None:
+        # Statuses are heard above; a word on the DOM is advice to developers, hidden by default.
+        if not message.text.startswith(("Failed to load resource", "[DOM] ")):
+            noise.append(message.text)
+
+    def new_page(**options: Any) -> Page:
+        context = chromium.new_context(base_url=site.url, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("response", hear_response)
+        page.on("console", hear_message)
+        page.on("requestfailed", lambda request: noise.append(f"failed {request.url}"))
+        page.on("pageerror", lambda error: noise.append(str(error)))
+        return page
+
+    yield new_page
+    for context in contexts:
+        context.close()
+    assert noise == []
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page()

@@ -1,0 +1,173 @@
+"""Forms sent by other sites, and what the pages need of sessions: nothing."""
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.middleware.csrf import get_token
+from django.test import Client as Browser
+from django.test import RequestFactory
+
+from dbconnections.models import ResetTicket
+from tests.pages.html import hidden_fields, parse
+from tests.pages.person import (
+    COOKIE,
+    DONE,
+    GIVEN_PASSWORD,
+    NEW_PASSWORD,
+    RESET,
+    has_password,
+    is_unchanged,
+    link,
+)
+
+FORMS = {
+    "set": {"action": "set", "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD},
+    "confirm": {"action": "set"},
+    "decline": {"action": "decline"},
+}
+WITHOUT_CSRF = [name for name in django_settings.MIDDLEWARE if "csrf" not in name.lower()]
+assert len(WITHOUT_CSRF) == len(django_settings.MIDDLEWARE) - 1
+
+every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+every_middleware = pytest.mark.parametrize(
+    "middleware",
+    [django_settings.MIDDLEWARE, WITHOUT_CSRF, []],
+    ids=["with the middleware", "without the middleware", "without any middleware"],
+)
+
+
+@pytest.fixture
+def strict() -> Browser:
+    """A browser whose forms are checked."""
+    return Browser(enforce_csrf_checks=True)
+
+
+def someone_elses_token():
+    return get_token(RequestFactory().get("/"))
+
+
+@every_middleware
+@every_form
+@pytest.mark.parametrize("token", [None, "", "x" * 64, "another person's"])
+def test_form_without_its_token_is_refused(
+    strict, sealed_ticket, jane, settings, middleware, form, token
+):
+    settings.MIDDLEWARE = middleware
+    fields = hidden_fields(strict.get(link(sealed_ticket), follow=True)) | form
+    del fields["csrfmiddlewaretoken"]
+    if token is not None:
+        is_other = token == "another person's"
+        fields["csrfmiddlewaretoken"] = someone_elses_token() if is_other else token
+    assert strict.post(RESET, fields).status_code == 403
+    assert is_unchanged(jane)
+    assert ResetTicket.objects.open().exists()
+
+
+@every_middleware
+def test_form_with_its_token_is_taken(strict, sealed_ticket, jane, settings, middleware):
+    settings.MIDDLEWARE = middleware
+    page = strict.get(link(sealed_ticket), follow=True)
+    response = strict.post(RESET, hidden_fields(page))
+    assert response["Location"] == DONE
+    assert has_password(jane, GIVEN_PASSWORD)
+
+
+@every_middleware
+def test_decline_with_its_token_is_taken(strict, ticket, settings, middleware):
+    settings.MIDDLEWARE = middleware
+    page = strict.get(link(ticket), follow=True)
+    strict.post(RESET, {"action": "decline"} | hidden_fields(page))
+    assert ResetTicket.objects.get().revoked_at
+
+
+@every_middleware
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver:81"])
+def test_form_from_another_origin_is_refused(
+    strict, sealed_ticket, jane, settings, middleware, origin
+):
+    settings.MIDDLEWARE = middleware
+    fields = hidden_fields(strict.get(link(sealed_ticket), follow=True))
+    assert strict.post(RESET, fields, headers={"Origin": origin}).status_code == 403
+    assert is_unchanged(jane)
+
+
+def test_form_as_a_browser_sends_it_over_https_is_taken(strict, sealed_ticket, jane):
+    page = strict.get(link(sealed_ticket), follow=True, secure=True)
+    headers = {"Origin": "https://testserver", "Referer": "https://testserver" + RESET}
+    assert strict.post(RESET, hidden_fields(page), secure=True, headers=headers)["Location"] == DONE
+    assert has_password(jane, GIVEN_PASSWORD)
+
+
+def test_token_of_one_persons_page_is_of_no_use_to_another(sealed_ticket, jane):
+    person, attacker = Browser(enforce_csrf_checks=True), Browser(enforce_csrf_checks=True)
+    fields = hidden_fields(attacker.get(link(sealed_ticket), follow=True))
+    person.get(link(sealed_ticket), follow=True)
+    assert person.post(RESET, fields).status_code == 403
+    assert is_unchanged(jane)
+
+
+def test_every_form_of_a_page_has_the_token(follow, ticket):
+    page = parse(follow(ticket))
+    assert len(page.all("form")) == len(page.all("input", name="csrfmiddlewaretoken")) == 2
+    assert {(form["method"], form["action"]) for form in page.all("form")} == {("post", RESET)}
+
+
+# Sessions
+
+
+def test_nobody_is_logged_in_and_no_session_is_begun(client, follow, submit, ticket):
+    follow(ticket)
+    submit(NEW_PASSWORD)
+    client.get(DONE)
+    assert set(client.cookies) == {COOKIE, "csrftoken"}
+    assert not Session.objects.exists()
+    assert SESSION_KEY not in client.session
+
+
+def test_planted_session_is_left_alone(client, follow, submit, ticket, jane):
+    client.cookies["sessionid"] = planted = "planted0planted0planted0planted0"
+    follow(ticket)
+    submit(NEW_PASSWORD)
+    client.get(DONE)
+    assert has_password(jane, NEW_PASSWORD)
+    assert client.cookies["sessionid"].value == planted
+    assert not Session.objects.exists()
+
+
+def test_someone_else_logged_in_stays_logged_in(client, follow, submit, ticket, admin_user, jane):
+    client.force_login(admin_user)
+    follow(ticket)
+    submit(NEW_PASSWORD)
+    client.get(DONE)
+    assert client.session[SESSION_KEY] == str(admin_user.pk)
+    assert has_password(jane, NEW_PASSWORD)
+
+
+def test_sessions_of_the_old_password_end(client, follow, submit, ticket, jane, admin_user):
+    jane.is_staff = True
+    jane.save()
+    elsewhere = Browser()
+    elsewhere.force_login(jane)
+    assert elsewhere.get("/admin/").status_code == 200
+    follow(ticket)
+    submit(NEW_PASSWORD)
+    assert elsewhere.get("/admin/").status_code == 302
+
+
+@pytest.mark.parametrize("same_site", ["Strict", "Lax", "None"])
+def test_flow_works_whatever_the_sites_cookies_are(
+    strict, sealed_ticket, jane, settings, same_site
+):
+    settings.SESSION_COOKIE_SAMESITE = settings.CSRF_COOKIE_SAMESITE = same_site
+    page = strict.get(link(sealed_ticket), follow=True)
+    assert strict.post(RESET, hidden_fields(page))["Location"] == DONE
+    assert has_password(jane, GIVEN_PASSWORD)
+
+
+def test_flow_works_with_csrf_tokens_in_the_session(strict, sealed_ticket, jane, settings):
+    settings.CSRF_USE_SESSIONS = True
+    page = strict.get(link(sealed_ticket), follow=True)
+    assert strict.post(RESET).status_code == 403
+    assert strict.post(RESET, hidden_fields(page))["Location"] == DONE
+    assert has_password(jane, GIVEN_PASSWORD)

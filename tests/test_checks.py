@@ -1,0 +1,264 @@
+"""Every system check: what makes it speak, and that it is silent when all is right."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import django
+import pytest
+from django.core.checks import ERROR, INFO, WARNING, CheckMessage, run_checks
+from django.urls import include, path
+
+from dbconnections import checks
+from dbconnections.conf import all_settings
+from tests.factories import ConnectionFactory
+from tests.support.processes import ROOT
+
+try:
+    from django.tasks.backends.immediate import ImmediateBackend
+except ImportError:
+    from django_tasks.backends.immediate import ImmediateBackend
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+CORS = "corsheaders.middleware.CorsMiddleware"
+STORE = "dbconnections.accounts.ModelUserStore"
+
+RIGHT = {
+    "BASE_URL": "https://login.example.com",
+    "WAKE_UP": "none",
+    "RATE_LIMIT_STORAGE": "redis://127.0.0.1:6379/1",
+}
+
+DUMMY = f"{ImmediateBackend.__module__.rpartition('.')[0]}.dummy.DummyBackend"
+
+LEVELS = {"E": ERROR, "W": WARNING, "I": INFO}
+
+urlpatterns = [path("auth/", include("dbconnections.urls"))]
+
+
+class NothingIncluded:
+    urlpatterns: list[Any] = []
+
+
+class TicketsElsewhere:
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        return "elsewhere" if model._meta.app_label == "dbconnections" else None
+
+
+class Queue(ImmediateBackend):
+    """A backend that, for all the checks know, has a worker."""
+
+
+def mailing(backend: str, timeout: int | None = None) -> dict[str, Any]:
+    """Return the settings for mailing through a backend."""
+    if django.VERSION >= (6, 1):
+        return {"MAILERS": {"default": {"BACKEND": backend, "OPTIONS": {"timeout": timeout}}}}
+    return {"EMAIL_BACKEND": backend, "EMAIL_TIMEOUT": timeout}
+
+
+IN_MEMORY = mailing("django.core.mail.backends.locmem.EmailBackend")
+
+
+def store(backend: str, **options: Any) -> dict[str, Any]:
+    return {"USER_STORES": {"default": {"BACKEND": backend, **options}}}
+
+
+# What each check finds wrong: its id, then DBCONNECTIONS, then the settings of Django.
+WRONG = [
+    ("E001", {"BASE_ULR": "https://login.example.com"}, {}),
+    ("E001", {"base_url": "https://login.example.com"}, {}),
+    ("E002", {"MAX_BODY_SIZE": "8192"}, {}),
+    ("E002", {"TRUSTED_PROXIES": True}, {}),
+    ("E002", {"TRUSTED_PROXIES": -1}, {}),
+    ("E002", {"RESET_UNUSABLE_PASSWORDS": 1}, {}),
+    ("E002", {"DELIVERY_LEASE": 120}, {}),
+    ("E002", {"DELIVERY_LEASE": timedelta(seconds=-1)}, {}),
+    ("E002", {"WAKE_UP": "celery"}, {}),
+    ("E002", {"BASE_URL": None}, {}),
+    ("W022", {"BASE_URL": ""}, {"DEBUG": True}),
+    ("E003", {"BASE_URL": ""}, {}),
+    ("E004", {"BASE_URL": "login.example.com"}, {}),
+    ("E004", {"BASE_URL": "//login.example.com"}, {}),
+    ("E004", {"BASE_URL": "ftp://login.example.com"}, {}),
+    ("E004", {"BASE_URL": "https://"}, {}),
+    ("E004", {"BASE_URL": "https://login.example.com/auth"}, {}),
+    ("E004", {"BASE_URL": "https://login.example.com?a=1"}, {}),
+    ("E004", {"BASE_URL": "https://login.example.com/?"}, {}),
+    ("E004", {"BASE_URL": "https://login.example.com/#"}, {}),
+    ("E004", {"BASE_URL": "https://login.example.com#a"}, {}),
+    ("E004", {"BASE_URL": "https://[::1"}, {}),
+    ("E004", {"BASE_URL": "https://login.example.com:port"}, {}),
+    ("E004", {"BASE_URL": "https://user@login.example.com"}, {}),
+    ("E004", {"BASE_URL": " https://login.example.com"}, {}),
+    ("E004", {"BASE_URL": "https://login.example.com\n"}, {}),
+    ("E005", {"USER_STORES": {"default": {}}}, {}),
+    ("E005", {"USER_STORES": {"default": "dbconnections.accounts.ModelUserStore"}}, {}),
+    ("E005", store("dbconnections.accounts.Missing"), {}),
+    ("E005", store("missing.module.Store"), {}),
+    ("E005", store("Store"), {}),
+    ("E005", store(STORE, OPTIONS={"unknown": 1}), {}),
+    ("E006", {"RATE_LIMIT": "often"}, {}),
+    ("E006", {"RATE_LIMIT_PER_IP": "10"}, {}),
+    ("E006", {"RATE_LIMIT_PAGES": "10 per fortnight"}, {}),
+    ("E007", {"RATE_LIMIT_STORAGE": "nothing://"}, {}),
+    ("E007", {"RATE_LIMIT_STORAGE": "127.0.0.1:6379"}, {}),
+    ("W009", {}, {"ROOT_URLCONF": NothingIncluded}),
+    ("W010", {}, {"ROOT_URLCONF": __name__}),
+    ("W011", {}, {"MIDDLEWARE": [CORS]}),
+    ("W011", {}, {"MIDDLEWARE": [CORS], "CORS_URLS_REGEX": r"^/(api|dbconnections)/"}),
+    ("W014", {"BASE_URL": "http://login.example.com"}, {}),
+    ("W015", {}, {"ALLOWED_HOSTS": ["login.example.com", "*"]}),
+    ("W016", {}, mailing(SMTP)),
+    ("W017", {"RATE_LIMIT": ""}, {}),
+    ("W017", {"RATE_LIMIT_PER_IP": ""}, {}),
+    ("W018", {"RATE_LIMIT_STORAGE": "memory://"}, {}),
+    ("I019", {"WAKE_UP": "thread"}, {}),
+    ("E020", {}, {"DATABASE_ROUTERS": [f"{__name__}.TicketsElsewhere"]}),
+    ("E021", {"WAKE_UP": "task"}, {}),
+    ("E021", {"WAKE_UP": "task"}, {"TASKS": {"default": {"BACKEND": DUMMY}}}),
+]
+
+# What no check has anything to say to.
+FINE = [
+    ({}, {}),
+    ({}, {"DEBUG": True}),
+    ({"BASE_URL": "https://login.example.com/"}, {}),
+    ({"BASE_URL": "https://login.example.com:8443"}, {}),
+    ({"BASE_URL": "https://[2001:db8::1]:8443"}, {}),
+    (store(STORE), {}),
+    (store(STORE, OPTIONS={"filter": {"is_staff": False}}), {}),
+    ({"RATE_LIMIT": "5 per minute", "RATE_LIMIT_PAGES": ""}, {}),
+    ({"TRUSTED_PROXIES": 2, "DELIVERY_LEASE": timedelta(minutes=5)}, {}),
+    ({"MAIL_CAPS": []}, {}),
+    ({}, {"MIDDLEWARE": [CORS], "CORS_URLS_REGEX": r"^(?!/dbconnections/)"}),
+    ({}, {"MIDDLEWARE": [CORS], "CORS_URLS_REGEX": r"^/api/"}),
+    ({}, {"CORS_URLS_REGEX": r"^.*$"}),
+    ({}, mailing(SMTP, timeout=10)),
+    ({}, mailing("anymail.backends.test.EmailBackend")),
+    ({"WAKE_UP": "task"}, {"TASKS": {"default": {"BACKEND": f"{__name__}.Queue"}}}),
+]
+
+
+@pytest.fixture
+def found(settings):
+    """Return a function that gives what the checks find with these settings, by id."""
+
+    def found(
+        ours: dict[str, Any], site: dict[str, Any], *, deploy: bool = True, databases: Any = ()
+    ) -> dict[str, CheckMessage]:
+        settings.DBCONNECTIONS = RIGHT | ours
+        for name, value in (IN_MEMORY | site).items():
+            setattr(settings, name, value)
+        messages = run_checks(
+            tags=["dbconnections"], include_deployment_checks=deploy, databases=databases
+        )
+        return {message.id.removeprefix("dbconnections."): message for message in messages}
+
+    return found
+
+
+@pytest.mark.parametrize(("wanted", "ours", "site"), WRONG)
+def test_check_speaks(found, wanted, ours, site):
+    message = found(ours, site)[wanted]
+    assert message.level == LEVELS[wanted[0]]
+    assert message.hint
+
+
+@pytest.mark.parametrize(("ours", "site"), FINE)
+def test_checks_are_silent(found, ours, site):
+    assert found(ours, site) == {}
+
+
+@pytest.mark.parametrize("name", sorted(all_settings()))
+@pytest.mark.parametrize("value", [None, b"x"])
+def test_setting_of_the_wrong_type_is_told_by_name(found, name, value):
+    message = found({name: value}, {})["E002"]
+    assert message.msg.startswith(f'DBCONNECTIONS["{name}"] must be of type ')
+    assert message.hint == all_settings()[name].meaning
+
+
+def test_unknown_setting_is_told_with_those_there_are(found):
+    message = found({"BASE_ULR": ""}, {})["E001"]
+    assert message.msg == 'DBCONNECTIONS["BASE_ULR"] is no setting of this app.'
+    assert "BASE_URL" in message.hint
+
+
+def test_tasks_are_missed_where_they_are_wanted(found, monkeypatch):
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    monkeypatch.setattr(django, "VERSION", (5, 2, 0, "final", 0))
+    assert set(found({"WAKE_UP": "task"}, {}, deploy=False)) == {"E008"}
+    assert found({"WAKE_UP": "thread"}, {}, deploy=False) == {}
+
+
+@pytest.mark.parametrize("value", [None, [], "https://login.example.com"])
+def test_settings_that_are_no_dict_are_told(found, settings, value):
+    assert found({}, {}) == {}
+    settings.DBCONNECTIONS = value
+    messages = run_checks(tags=["dbconnections"], databases=())
+    [message] = [message for message in messages if message.id == "dbconnections.E000"]
+    assert message.level == ERROR
+    assert message.hint
+
+
+@pytest.mark.django_db
+def test_connections_are_checked_where_the_database_is(found):
+    ConnectionFactory(name="Fine", ticket_lifetime=timedelta(hours=24))
+    assert found({}, {}, databases=["default"]) == {}
+
+    ConnectionFactory(name="Gone", user_store="ldap")
+    ConnectionFactory(name="Long", ticket_lifetime=timedelta(hours=24, seconds=1))
+    messages = found({}, {}, databases=["default"])
+    assert set(messages) == {"E012", "W013"}
+    assert "Connection Gone uses the user store 'ldap'" in messages["E012"].msg
+    assert "Links of connection Long work for 1 day, 0:00:01." in messages["W013"].msg
+    assert {message.level: bool(message.hint) for message in messages.values()} == {
+        ERROR: True,
+        WARNING: True,
+    }
+
+
+def test_ordinary_check_leaves_the_database_alone():
+    # This test has no access to it.
+    assert run_checks() is not None
+
+
+@pytest.mark.parametrize("wanted", ["W014", "W015", "W016", "W017", "W018", "I019"])
+def test_what_is_fine_for_a_start_is_told_on_deployment_only(found, wanted):
+    [(ours, site), *_] = [(ours, site) for name, ours, site in WRONG if name == wanted]
+    assert found(ours, site, deploy=False) == {}
+
+
+def test_every_id_is_given_once_and_tried_here():
+    ids = re.findall(r'id="dbconnections\.([EWI][0-9]{3})"', inspect.getsource(checks))
+    assert len(ids) == inspect.getsource(checks).count("id=")
+    assert len(set(ids)) == len(ids)
+    assert set(ids) == {name for name, _ours, _site in WRONG} | {"E000", "E008", "E012", "W013"}
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "django", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_check_for_deployment_runs():
+    process = manage("check", "--deploy", "--fail-level", "CRITICAL")
+    assert process.returncode == 0
+    # The settings of these tests do not limit requests.
+    assert set(re.findall(r"\(dbconnections\.(\w+)\)", process.stderr)) == {"W017"}
+
+
+def test_first_migration_runs_before_there_is_anything_to_check(tmp_path):
+    process = manage(
+        "migrate", "--verbosity", "0", DATABASE_URL=f"sqlite:///{tmp_path}/new.sqlite3"
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    assert (tmp_path / "new.sqlite3").exists()
