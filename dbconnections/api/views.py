@@ -144,7 +144,8 @@ class ChangePasswordView(APIView):
         allowance = count(scope, rate, *key, spend=self.request.method == "POST")
         if allowance is None:
             return
-        if self.allowance is None or allowance.remaining < self.allowance.remaining:
+        is_tighter = self.allowance is None or allowance.remaining < self.allowance.remaining
+        if is_tighter or allowance.is_exceeded:
             self.allowance = allowance
         if allowance.is_exceeded:
             raise errors.TooManyRequests(allowance)

@@ -148,6 +148,24 @@ def test_link_lives_as_long_as_the_connection_says(ask, connection, ticket):
     assert ticket().expires_at - ticket().requested_at == timedelta(minutes=7)
 
 
+def test_what_programs_read_is_not_translated(ask, ask_legacy):
+    headers = {"Accept-Language": "de"}
+    assert ask(headers=headers).json() == SENTENCE
+    codes = [
+        ask(headers=headers, **fields).json()["code"]
+        for fields in ({"email": ""}, {"client_id": "x"}, {"connection": "x"}, {"password": "x"})
+    ]
+    assert codes == [
+        "invalid_request",
+        "invalid_client",
+        "connection not found",
+        "password is not allowed",
+    ]
+    weak = ask_legacy(headers=headers, password="short").json()
+    assert (weak["name"], weak["message"]) == ("PasswordStrengthError", "Password is too weak")
+    assert weak["description"]["rules"][0]["message"] == "At least %d characters in length"
+
+
 # What changes nothing
 
 
