@@ -202,10 +202,10 @@ def test_revocation_is_told(ticket, logged, told, reason):
 
 
 REFUSALS = {
-    "used": {"used_at": "2026-01-01T00:00Z"},
-    "expired": {"expires_at": "2026-01-01T00:00Z"},
-    "revoked": {"revoked_at": "2026-01-01T00:00Z"},
-    "superseded": {"superseded_at": "2026-01-01T00:00Z"},
+    "used": {"used_at": "2000-01-01T00:00Z"},
+    "expired": {"expires_at": "2000-01-01T00:00Z"},
+    "revoked": {"revoked_at": "2000-01-01T00:00Z"},
+    "superseded": {"superseded_at": "2000-01-01T00:00Z"},
     "changed": {"fingerprint": "other"},
     "closed": {"account": "0"},
 }

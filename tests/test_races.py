@@ -74,7 +74,8 @@ def redeem_naively(ticket_id: str, password: str) -> bool:
 
 def redeem_all(ticket_ids: list[str], how: str) -> int:
     redeem_one = {"redeem": redeem, "naively": redeem_naively}[how]
-    random.SystemRandom().shuffle(ticket_ids)
+    # In the same order for all of them, so that they meet.
+    random.Random(0).shuffle(ticket_ids)
     return sum(redeem_one(ticket_id, "fresh-kettle-88") for ticket_id in ticket_ids)
 
 
