@@ -262,8 +262,9 @@ def test_connection_that_can_be_is_saved(admin_client, name, lifetime):
 
 
 def test_list_names_the_clients_of_each_connection(admin_client):
-    ConnectionFactory(clients=[ClientFactory(name="Notes"), ClientFactory(name="Calendar")])
-    ConnectionFactory()
+    clients = [ClientFactory(name="Notes"), ClientFactory(name="Calendar")]
+    ConnectionFactory(name="First", clients=clients)
+    ConnectionFactory(name="Second")
     cells = parse(admin_client.get(page_of(Connection, "changelist"))).all(
         "td", class_="field-enabled_clients"
     )
