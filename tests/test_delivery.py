@@ -343,6 +343,14 @@ def test_pauses_differ(app, connection, on_send):
     assert due_at[4] - due_at[0] > timedelta(milliseconds=100)
 
 
+def test_older_mail_is_sent_while_a_newer_one_fails(jane, app, connection, on_send):
+    on_send(raises(OSError()), times=1)
+    newer = ask_for(jane, app, connection)
+    assert deliver_due() == {"retry": 1}
+    ask_for(jane, app, connection, requested_at=newer.requested_at - timedelta(minutes=1))
+    assert deliver_due() == {"sent": 1}
+
+
 def test_mail_is_given_up_after_the_last_attempt(sealed, on_send, settings):
     change(settings, DELIVERY_MAX_ATTEMPTS=3)
     on_send(raises(OSError()))
