@@ -832,6 +832,7 @@ def views(admin_client) -> Callable[[str], dict[str, Any]]:
 
     def views(text: str) -> dict[str, Any]:
         Client.objects.update(name=text)
+        Client.objects.filter(pk=client.pk).update(client_id=text[:64])
         Connection.objects.update(name=text, user_store=text[:64])
         User.objects.filter(pk=user.pk).update(username=text, email=text, first_name=text)
         named = (

@@ -247,11 +247,41 @@ def test_worker_that_has_lost_its_claim_does_not_undo_what_another_did(due, on_s
     assert ResetTicket.objects.values().get() == settled[0]
 
 
-def test_ticket_revoked_while_it_waits_its_turn_is_not_mailed(due, app, connection, on_send):
-    other = ask_for(UserFactory(), app, connection)
+def new(app, connection) -> ResetTicket:
+    return ask_for(UserFactory(), app, connection)
+
+
+def bound(app, connection) -> ResetTicket:
+    """A ticket whose first mail failed."""
+    just_now = timezone.now() - timedelta(seconds=1)
+    tried = {"sent_at": None, "attempts": 1, "due_at": just_now}
+    return MailedTicketFactory(client=app, connection=connection, **tried)
+
+
+@pytest.mark.parametrize("waiting", [new, bound])
+def test_ticket_revoked_while_it_waits_its_turn_is_not_mailed(
+    due, app, connection, on_send, waiting
+):
+    other = waiting(app, connection)
     on_send(lambda: tickets.revoke(other.pk, "administrator"))
-    assert deliver_due()["sent"] == 1
+    assert deliver_due() == {"sent": 1, "taken": 1}
     assert [ticket_in(message) for message in mail.outbox] == [due.pk]
+
+
+def test_ticket_that_another_worker_claims_first_is_left_to_it(due, monkeypatch):
+    """Where rows cannot be locked, both may have read it as due."""
+    monkeypatch.setattr(database.features, "has_select_for_update_skip_locked", False)
+    its_claims = [{"claim": uuid4(), "due_at": timezone.now() + timedelta(minutes=2)}]
+
+    def claim_first(execute, sql, *query):
+        result = execute(sql, *query)
+        if sql.startswith("SELECT") and its_claims:
+            ResetTicket.objects.update(**its_claims.pop())
+        return result
+
+    with database.execute_wrapper(claim_first):
+        assert deliver_due() == {"taken": 1}
+    assert mail.outbox == []
 
 
 def test_attempt_is_counted_before_it_is_made(due, on_send):
