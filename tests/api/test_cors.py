@@ -10,6 +10,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from dbconnections import tickets
+from dbconnections.api import cors
 from dbconnections.models import AllowedOrigin
 from dbconnections.validators import validate_origin
 from tests.api.wire import assert_accepted, assert_error
@@ -151,6 +152,12 @@ def test_preflight_answers_for_the_union_of_clients(preflight):
     for number in range(3):
         origin = f"https://app{number}.example.com"
         assert_readable(preflight(origin), origin)
+
+
+@pytest.mark.parametrize("origin", UNLISTED.values(), ids=UNLISTED)
+def test_origins_are_compared_exactly(listed, origin):
+    """Whatever a database's collation takes for equal."""
+    assert not cors.is_allowed_for_any(origin)
 
 
 def test_origin_of_an_inactive_client_is_not_listed(preflight, app):
