@@ -65,6 +65,12 @@ class UserStore(Protocol):
     def end_sessions(self, account: Account) -> None:
         """End what an old password had opened: sessions, API tokens."""
 
+    def records_verification(self) -> bool:
+        """Say whether the store notes which addresses are known to be their owner's."""
+
+    def mark_email_verified(self, account: Account) -> None:
+        """Note that the address on record is the owner's; only called if it is noted at all."""
+
 
 def get_store(name: str) -> UserStore:
     """Return the store of this name; raise ``ImproperlyConfigured`` if there is none."""
@@ -87,11 +93,17 @@ class ModelUserStore:
     """The users of ``AUTH_USER_MODEL``, all or those that match ``filter``.
 
     ``filter`` holds keyword arguments for ``QuerySet.filter``. A subclass may override
-    ``get_queryset`` for anything else.
+    ``get_queryset`` for anything else. ``email_verified_field`` names the model's boolean field
+    for a verified address, if it has one.
     """
 
-    def __init__(self, filter: Mapping[str, Any] | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        email_verified_field: str = "",
+    ) -> None:
         self.filter = dict(filter or {})
+        self.email_verified_field = email_verified_field
         self.model: Any = get_user_model()
 
     def get_queryset(self) -> QuerySet[AbstractBaseUser]:
@@ -165,6 +177,13 @@ class ModelUserStore:
             from rest_framework.authtoken.models import Token
 
             Token.objects.filter(user=account.user).delete()
+
+    def records_verification(self) -> bool:
+        return bool(self.email_verified_field)
+
+    def mark_email_verified(self, account: Account) -> None:
+        setattr(account.user, self.email_verified_field, True)
+        account.user.save(update_fields=[self.email_verified_field])
 
     def _account(self, user: AbstractBaseUser) -> Account:
         email = getattr(user, self.model.get_email_field_name(), "") or ""

@@ -17,14 +17,19 @@ from dbconnections import delivery, links, tickets
 from dbconnections.accounts import ModelUserStore, get_store
 from dbconnections.conf import settings
 from dbconnections.models import (
-    DATABASE_STRATEGY,
     AllowedOrigin,
     Client,
     Connection,
     ResetTicket,
     ResetTicketQuerySet,
     TicketState,
+    enabled_pairs,
 )
+
+
+def copyable(identifier: str) -> str:
+    """Return an identifier that a click copies."""
+    return format_html('<code class="dbconnections-copy">{}</code>', identifier)
 
 
 class DeletesTicketsAlong:
@@ -58,7 +63,7 @@ class ClientAdmin(DeletesTicketsAlong, admin.ModelAdmin):
 
     @admin.display(description=_("client ID"), ordering="client_id")
     def copyable_id(self, client: Client) -> str:
-        return format_html('<code class="dbconnections-copy">{}</code>', client.client_id)
+        return copyable(client.client_id)
 
 
 class ConnectionForm(forms.ModelForm):
@@ -80,14 +85,34 @@ class ConnectionForm(forms.ModelForm):
 @admin.register(Connection)
 class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
     form = ConnectionForm
-    list_display = ("name", "strategy", "is_active", "ticket_lifetime", "enabled_clients")
+    list_display = ("name", "copyable_id", "strategy", "is_active", "enabled_clients")
     list_filter = ("is_active", "strategy")
-    search_fields = ("name",)
+    search_fields = ("name", "connection_id")
     filter_horizontal = ("clients",)
     fieldsets = (
-        (None, {"fields": ("name", "strategy", "is_active", "user_store", "clients")}),
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "connection_id",
+                    "strategy",
+                    "is_active",
+                    "user_store",
+                    "clients",
+                )
+            },
+        ),
         (_("Resets"), {"fields": ("ticket_lifetime", "disable_self_service_change_password")}),
     )
+
+    class Media:
+        js = ("dbconnections/admin.js",)
+        css = {"all": ("dbconnections/admin.css",)}
+
+    @admin.display(description=_("connection ID"), ordering="connection_id")
+    def copyable_id(self, connection: Connection) -> str:
+        return copyable(connection.connection_id)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         return super().get_queryset(request).prefetch_related("clients")
@@ -124,7 +149,17 @@ class ResetTicketAdmin(admin.ModelAdmin):
         (None, {"fields": ("state", "timeline", "client", "connection")}),
         (
             _("What was asked"),
-            {"fields": ("submitted", "password_given", "organization", "language")},
+            {
+                "fields": (
+                    "submitted",
+                    "password_given",
+                    "organization",
+                    "language",
+                    "result_url",
+                    "include_email_in_redirect",
+                    "mark_email_as_verified",
+                )
+            },
         ),
         (_("By whom"), {"fields": ("requested_by", "ip", "user_agent", "caller")}),
         (_("Account"), {"fields": ("account", "sent_to")}),
@@ -250,16 +285,11 @@ class SendPasswordResetMixin:
 
     def _enabled_pairs(self) -> dict[str, Any]:
         """Return client and connection of each way a reset may take, by key."""
-        pairs = Connection.clients.through.objects.filter(
-            client__is_active=True,
-            connection__is_active=True,
-            connection__strategy=DATABASE_STRATEGY,
-        )
+        pairs = enabled_pairs()
         if self.reset_client_id:
             pairs = pairs.filter(client__client_id=self.reset_client_id)
         if self.reset_connection_name:
             pairs = pairs.filter(connection__name=self.reset_connection_name)
-        pairs = pairs.select_related("client", "connection")
         return {str(pair.pk): pair for pair in pairs.order_by("client__name", "connection__name")}
 
     def _ask_through(

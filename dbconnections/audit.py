@@ -26,6 +26,12 @@ def log_sent(ticket: ResetTicket, **kwargs: object) -> None:
     logger.info("Password reset mail sent.", extra=facts("scpr", ticket))
 
 
+@receiver(signals.reset_handed_over)
+def log_handed_over(ticket: ResetTicket, **kwargs: object) -> None:
+    extra = {**facts("scpr", ticket), "requested_by": ticket.requested_by}
+    logger.info("Password reset link handed over.", extra=extra)
+
+
 @receiver(signals.password_changed)
 def log_changed(ticket: ResetTicket, **kwargs: object) -> None:
     logger.info("Password changed by reset.", extra=facts("scp", ticket))

@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, router
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 from dbconnections.accounts import get_store
 from dbconnections.conf import all_settings, configured, settings
@@ -184,6 +185,28 @@ def check_urls(**kwargs: Any) -> Iterable[CheckMessage]:
                 f"The endpoint is at {found}; Auth0's libraries call {PATH}.",
                 hint=hint,
                 id="dbconnections.W010",
+            )
+
+
+@register("dbconnections")
+def check_ticket_api(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Who may ask for tickets can be told, and where these may lead back to."""
+    for name in ("MANAGEMENT_AUTHENTICATION_CLASSES", "MANAGEMENT_PERMISSION_CLASSES"):
+        for path in getattr(settings, name) if _is_valid(name) else ():
+            try:
+                import_string(path)
+            except ImportError as error:
+                yield Error(
+                    f'DBCONNECTIONS["{name}"] has no usable class {path!r}: {error}',
+                    hint="Write the dotted path of a class of Django REST framework's kind.",
+                    id="dbconnections.E023",
+                )
+    for host in settings.RESULT_URL_HOSTS if _is_valid("RESULT_URL_HOSTS") else ():
+        if not is_origin(f"https://{host}") or ":" in host:
+            yield Error(
+                f'DBCONNECTIONS["RESULT_URL_HOSTS"] has {host!r}, which is no host.',
+                hint="Write hosts alone and in lower case, such as app.example.com.",
+                id="dbconnections.E024",
             )
 
 

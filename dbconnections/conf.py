@@ -23,12 +23,19 @@ class Setting(Generic[T]):
     name: str
 
     def __init__(
-        self, default: T, meaning: str, *, choices: tuple[T, ...] = (), minimum: T | None = None
+        self,
+        default: T,
+        meaning: str,
+        *,
+        choices: tuple[T, ...] = (),
+        minimum: T | None = None,
+        items: type = object,
     ) -> None:
         self.default = default
         self.meaning = meaning
         self.choices = choices
         self.minimum: Any = minimum
+        self.items = items
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -49,6 +56,8 @@ class Setting(Generic[T]):
         # bool is an int to Python, but `True` is no number of proxies.
         if not isinstance(value, expected) or isinstance(value, bool) is not (expected is bool):
             return f"must be of type {expected.__name__}, not {type(value).__name__}"
+        if isinstance(value, list) and not all(isinstance(item, self.items) for item in value):
+            return f"must hold nothing but items of type {self.items.__name__}"
         if self.choices and value not in self.choices:
             return f"must be one of {', '.join(repr(choice) for choice in self.choices)}"
         if isinstance(value, int | timedelta):
@@ -143,6 +152,25 @@ class Settings:
     EMAIL_TIMEOUT = Setting(
         timedelta(seconds=30),
         "Time-out for an SMTP server where the site's own `EMAIL_TIMEOUT` sets none.",
+    )
+    MANAGEMENT_AUTHENTICATION_CLASSES = Setting(
+        ["dbconnections.api.authentication.BearerAuthentication"],
+        "How back ends that ask for tickets are told apart: authentication classes of Django "
+        "REST framework, by dotted path. The default takes the tokens of its "
+        "`rest_framework.authtoken` app as `Authorization: Bearer`.",
+        items=str,
+    )
+    MANAGEMENT_PERMISSION_CLASSES = Setting(
+        ["rest_framework.permissions.IsAdminUser"],
+        "Which of them may ask for tickets: permission classes, by dotted path. The default "
+        "is staff. A ticket for an account that is staff itself takes a superuser in any case.",
+        items=str,
+    )
+    RESULT_URL_HOSTS: Setting[list[str]] = Setting(
+        [],
+        "Hosts, with any port, that a ticket's `result_url` may lead to besides that of its "
+        "client's own way back.",
+        items=str,
     )
     MAX_RETYPES = Setting(
         5, "Wrong attempts to retype a password before the link is closed for good."

@@ -73,16 +73,15 @@ def mailed_url(ticket_id: UUID, fallback: str = "") -> str:
     return absolute(reverse("dbconnections:link", args=[make_token(ticket_id)]), fallback)
 
 
-def result_url(address: str, message: str) -> str:
-    """Return a client's way back with ``success`` and ``message`` put before any fragment.
+def result_url(address: str, message: str, **more: str) -> str:
+    """Return a way back with ``success``, ``message`` and ``more`` put before any fragment.
 
-    The parameters are those of Auth0's classic reset page.
+    The parameters are those of Auth0's classic reset page; empty ones are left out.
     """
     parts = urlsplit(address)
-    query = "&".join(
-        filter(None, [parts.query, urlencode({"success": "true", "message": message})])
-    )
-    return urlunsplit(parts._replace(query=query))
+    given = {"success": "true", "message": message, **more}
+    added = urlencode({name: value for name, value in given.items() if value})
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, added]))))
 
 
 def seal(password: Secret, ticket_id: UUID) -> str:

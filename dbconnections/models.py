@@ -25,18 +25,26 @@ from django.utils.translation import gettext_lazy as _
 
 from dbconnections.clock import DatabaseNow
 from dbconnections.validators import (
-    validate_client_id,
     validate_connection_name,
+    validate_identifier,
     validate_origin,
     validate_result_url,
 )
 
 DATABASE_STRATEGY = "auth0"
 
+# What Auth0 gives a link unless told otherwise, 432000 seconds.
+MAX_TICKET_LIFETIME = timedelta(days=5)
+
 
 def generate_client_id() -> str:
     """Return 32 random letters and digits, the form Auth0 gives its client ids."""
     return get_random_string(32)
+
+
+def generate_connection_id() -> str:
+    """Return `con_` and 16 random letters and digits, the form of Auth0's connection ids."""
+    return f"con_{get_random_string(16)}"
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
@@ -73,7 +81,7 @@ class Client(models.Model):
         max_length=64,
         unique=True,
         blank=True,
-        validators=[validate_client_id],
+        validators=[validate_identifier],
         help_text=_(
             "What the application sends as client_id; it is public. Keep the one you had at "
             "Auth0, or leave this empty to have one made."
@@ -169,6 +177,17 @@ class Connection(models.Model):
             "What the application sends as connection, such as Username-Password-Authentication."
         ),
     )
+    connection_id = models.CharField(
+        _("connection ID"),
+        max_length=64,
+        unique=True,
+        blank=True,
+        validators=[validate_identifier],
+        help_text=_(
+            "What a back end sends as connection_id. Keep the one you had at Auth0, or leave "
+            "this empty to have one made."
+        ),
+    )
     strategy = models.CharField(
         _("strategy"),
         max_length=64,
@@ -206,7 +225,7 @@ class Connection(models.Model):
         default=timedelta(hours=1),
         validators=[
             MinValueValidator(timedelta(minutes=5)),
-            MaxValueValidator(timedelta(days=5)),
+            MaxValueValidator(MAX_TICKET_LIFETIME),
         ],
         help_text=_(
             "How long a mailed link works, as hours:minutes:seconds; from 5 minutes to 5 days. "
@@ -222,16 +241,31 @@ class Connection(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.connection_id = self.connection_id or generate_connection_id()
+        super().save(*args, **kwargs)
+
     @property
     def is_database(self) -> bool:
         """Whether its accounts have passwords that can be changed here."""
         return self.strategy == DATABASE_STRATEGY
 
 
+def enabled_pairs() -> models.QuerySet[Any]:
+    """Return each active client with each active database connection enabled for it."""
+    pairs: models.QuerySet[Any] = Connection.clients.through.objects.filter(
+        client__is_active=True,
+        connection__is_active=True,
+        connection__strategy=DATABASE_STRATEGY,
+    )
+    return pairs.select_related("client", "connection")
+
+
 class TicketState(models.TextChoices):
     """Where a ticket stands, read off its timeline."""
 
     REQUESTED = "requested", _("waiting to be sent")
+    HANDED_OVER = "handed_over", _("handed over")
     SENT = "sent", _("sent")
     OPENED = "opened", _("opened")
     USED = "used", _("used")
@@ -253,7 +287,11 @@ _ENDINGS = (
     ("suppressed_at", TicketState.SUPPRESSED),
     ("undeliverable_at", TicketState.UNDELIVERABLE),
 )
-_PROGRESS = (("opened_at", TicketState.OPENED), ("sent_at", TicketState.SENT))
+_PROGRESS = (
+    ("opened_at", TicketState.OPENED),
+    ("sent_at", TicketState.SENT),
+    ("handed_over_at", TicketState.HANDED_OVER),
+)
 
 
 class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
@@ -354,9 +392,19 @@ class ResetTicket(models.Model):
         _("requested by"),
         max_length=254,
         blank=True,
-        help_text=_("The administrator who asked on the person's behalf."),
+        help_text=_(
+            "The administrator, or the back end's user, who asked on behalf of the person."
+        ),
     )
     base_url = models.CharField(max_length=255, blank=True, editable=False)
+    result_url = models.CharField(
+        _("way back"),
+        max_length=500,
+        blank=True,
+        help_text=_("Where the last page leads back to, in place of the client's own."),
+    )
+    include_email_in_redirect = models.BooleanField(_("way back names the address"), default=False)
+    mark_email_as_verified = models.BooleanField(_("use verifies the address"), default=False)
     password_given = models.BooleanField(_("password sent along"), default=False)
     sealed_password = models.TextField(blank=True, editable=False)
 
@@ -375,6 +423,12 @@ class ResetTicket(models.Model):
     requested_at = models.DateTimeField(_("requested"))
     expires_at = models.DateTimeField(_("expires"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    handed_over_at = models.DateTimeField(
+        _("handed over"),
+        null=True,
+        blank=True,
+        help_text=_("A back end got the link, to deliver it itself."),
+    )
     opened_at = models.DateTimeField(
         _("opened"),
         null=True,
@@ -436,10 +490,22 @@ class ResetTicket(models.Model):
         """The address or username as it was submitted."""
         return self.email or self.username
 
+    @property
+    def return_address(self) -> str:
+        """Where the last page leads back to; empty when neither ticket nor client says."""
+        return self.result_url or self.client.result_url
+
     def timeline(self) -> list[tuple[str, datetime]]:
         """Return what has happened so far as pairs of label and time, in order of time."""
         endings = (column for column, _state in _ENDINGS)
-        columns = ("requested_at", "sent_at", "opened_at", "notified_at", *endings)
+        columns = (
+            "requested_at",
+            "handed_over_at",
+            "sent_at",
+            "opened_at",
+            "notified_at",
+            *endings,
+        )
         fields = {field.name: field for field in self._meta.fields}
         steps = [
             (str(fields[column].verbose_name), time)

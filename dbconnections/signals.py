@@ -12,6 +12,9 @@ reset_requested = Signal()
 reset_sent = Signal()
 """The mail with the link was handed to the mail server: ``ticket``, ``account``."""
 
+reset_handed_over = Signal()
+"""A back end got the link, to deliver it itself: ``ticket``, ``account``."""
+
 password_changed = Signal()
 """A new password was set and committed: ``ticket``, ``account``."""
 

@@ -1,15 +1,17 @@
 """The life of a reset ticket: `issue`, `bind`, `open`, `redeem`, `revoke`, `end`.
 
 A request becomes a ticket, before anyone knows whether there is such an account. Delivery has the
-account found and the ticket bound to it, and mails the link, or ends the ticket. Opening the link
-changes nothing. Redeeming it sets the password, once. Nothing else changes a ticket's state; what
-is delivery's own is when to try next, how often it has, and when a mail went out.
+account found and the ticket bound to it, and mails the link, or ends the ticket; `hand_over` does
+all of that at once for a back end that delivers the link itself. Opening the link changes nothing.
+Redeeming it sets the password, once. Nothing else changes a ticket's state; what is delivery's own
+is when to try next, how often it has, and when a mail went out.
 """
 
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -98,10 +100,46 @@ class ResetRequest:
     """Key of the account where it is known already, as when an administrator asks."""
     requested_by: str = ""
     """The administrator who asks on somebody's behalf; mail caps do not hold them up."""
+    lifetime: timedelta | None = None
+    """How long the link works, where that is not the connection's to say."""
+    result_url: str = ""
+    include_email_in_redirect: bool = False
+    mark_email_as_verified: bool = False
 
 
 def issue(request: ResetRequest) -> ResetTicket:
     """Store a request as a ticket that is due for delivery; one INSERT, no user looked up."""
+    ticket = _store(request, due_at=DatabaseNow())
+    signals.reset_requested.send_robust(ResetTicket, ticket=ticket)
+    return ticket
+
+
+def hand_over(request: ResetRequest) -> ResetTicket:
+    """Store a request whose link the caller delivers; nothing is mailed.
+
+    ``request.account`` is the key of its account. Older links to the account stop working, as
+    they do when a mail is sent. Raises ``Unmailable`` where there is no account that may be
+    reset, or ``Busy``.
+    """
+    ticket, account = retrying(lambda: _hand_over(request))
+    signals.reset_handed_over.send_robust(ResetTicket, ticket=ticket, account=account)
+    return ticket
+
+
+def _hand_over(request: ResetRequest) -> tuple[ResetTicket, Account]:
+    store = get_store(request.connection.user_store)
+    with transaction.atomic(using=database()):
+        account = store.get(request.account, for_update=True)
+        if account is None or not store.is_resettable(account):
+            raise Unmailable(TicketState.NO_ACCOUNT)
+        fingerprint = store.fingerprint(account)
+        ticket = _store(request, fingerprint=fingerprint, handed_over_at=DatabaseNow())
+        supersede(ticket, account.id)
+    return ticket, account
+
+
+def _store(request: ResetRequest, **columns: Any) -> ResetTicket:
+    """Insert a ticket with what was asked and the columns of its first step."""
     ticket_id = uuid4()
     ticket = ResetTicket(
         id=ticket_id,
@@ -119,13 +157,15 @@ def issue(request: ResetRequest) -> ResetTicket:
         requested_by=request.requested_by,
         password_given=bool(request.password),
         sealed_password=links.seal(request.password, ticket_id) if request.password else "",
+        result_url=request.result_url,
+        include_email_in_redirect=request.include_email_in_redirect,
+        mark_email_as_verified=request.mark_email_as_verified,
         requested_at=DatabaseNow(),
-        expires_at=DatabaseNow() + request.connection.ticket_lifetime,
-        due_at=DatabaseNow(),
+        expires_at=DatabaseNow() + (request.lifetime or request.connection.ticket_lifetime),
+        **columns,
     )
     ticket.save(force_insert=True)
     _forget_expressions(ticket)
-    signals.reset_requested.send_robust(ResetTicket, ticket=ticket)
     return ticket
 
 
@@ -150,9 +190,11 @@ def bind(ticket: ResetTicket, claim: UUID) -> Account:
         if account is None or not store.is_resettable(account):
             raise Unmailable(TicketState.NO_ACCOUNT)
         fingerprint = store.fingerprint(account)
-        if ticket.fingerprint == fingerprint:
+        if ticket.fingerprint not in ("", fingerprint):
+            raise Unmailable(TicketState.SUPERSEDED)
+        if ticket.sent_to:
             return account
-        if ticket.fingerprint or _has_newer(ticket, account):
+        if _has_newer(ticket, account):
             raise Unmailable(TicketState.SUPERSEDED)
         mailbox = canonical(account.email)
         if not ticket.requested_by and _is_capped(mailbox):
@@ -273,6 +315,8 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
         passwords.check(password, account.user)
         store = get_store(ticket.connection.user_store)
         store.set_password(account, password.reveal())
+        if ticket.mark_email_as_verified:
+            store.mark_email_verified(account)
         store.end_sessions(account)
         supersede(ticket, account.id)
     return account
@@ -358,10 +402,10 @@ def _close(tickets: ResetTicketQuerySet, **columns: Any) -> int:
 
 
 def _has_newer(ticket: ResetTicket, account: Account) -> bool:
-    """Say whether a ticket requested later has already been mailed to the account."""
+    """Say whether the link of a ticket requested later is already on its way to the person."""
     others = ResetTicket.objects.of_account(account.id, ticket.connection.user_store)
-    newer = others.filter(requested_at__gt=ticket.requested_at, sent_at__isnull=False)
-    return bool(newer.exists())
+    is_out = Q(sent_at__isnull=False) | Q(handed_over_at__isnull=False)
+    return bool(others.filter(is_out, requested_at__gt=ticket.requested_at).exists())
 
 
 def _is_capped(mailbox: str) -> bool:
@@ -417,7 +461,7 @@ def retrying(change: Callable[[], T], attempts: int = 3) -> T:
 
 def _forget_expressions(ticket: ResetTicket) -> None:
     """Make columns the database filled in load when read, where saving did not bring them."""
-    for column in ("requested_at", "expires_at", "due_at"):
+    for column in ("requested_at", "expires_at", "due_at", "handed_over_at"):
         if hasattr(ticket.__dict__[column], "resolve_expression"):
             del ticket.__dict__[column]
 

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.urls import path, re_path
 
+from dbconnections.api.management import PasswordChangeTicketView
 from dbconnections.api.views import ChangePasswordView
 from dbconnections.pages import views
 
@@ -15,6 +16,11 @@ urlpatterns = [
         r"^dbconnections/change_password/?$",
         transaction.non_atomic_requests(ChangePasswordView.as_view()),
         name="change_password",
+    ),
+    re_path(
+        r"^api/v2/tickets/password-change/?$",
+        transaction.non_atomic_requests(PasswordChangeTicketView.as_view()),
+        name="password_change_ticket",
     ),
     path(
         "dbconnections/reset/",

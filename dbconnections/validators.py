@@ -11,7 +11,7 @@ LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-validate_client_id = RegexValidator(
+validate_identifier = RegexValidator(
     r"\A[A-Za-z0-9_-]{1,64}\Z",
     _("Use up to 64 letters, digits, hyphens and underscores."),
 )

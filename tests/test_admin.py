@@ -276,6 +276,7 @@ def test_list_names_the_clients_of_each_connection(admin_client):
 
 STATES = {
     TicketState.REQUESTED: {"due_at": NOW, "sent_at": None},
+    TicketState.HANDED_OVER: {"sent_at": None, "handed_over_at": NOW},
     TicketState.SENT: {},
     TicketState.OPENED: {"opened_at": NOW},
     TicketState.USED: {"opened_at": NOW, "used_at": NOW},
@@ -286,7 +287,12 @@ STATES = {
     TicketState.UNDELIVERABLE: {"sent_at": None, "undeliverable_at": NOW},
     TicketState.EXPIRED: {"expires_at": NOW - timedelta(days=1)},
 }
-OPEN = {TicketState.REQUESTED, TicketState.SENT, TicketState.OPENED}
+OPEN = {
+    TicketState.REQUESTED,
+    TicketState.HANDED_OVER,
+    TicketState.SENT,
+    TicketState.OPENED,
+}
 
 
 @pytest.fixture
@@ -484,8 +490,8 @@ def test_tickets_cannot_be_written_with_every_permission_there_is(staff):
 @pytest.mark.parametrize(
     ("action", "one", "several"),
     [
-        ("send_again", "1 mail is on its way.", "3 mails are on their way."),
-        ("revoke", "1 ticket was revoked.", "3 tickets were revoked."),
+        ("send_again", "1 mail is on its way.", "4 mails are on their way."),
+        ("revoke", "1 ticket was revoked.", "4 tickets were revoked."),
     ],
 )
 def test_action_says_what_it_did(admin_client, tickets, action, one, several):

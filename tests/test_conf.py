@@ -29,6 +29,9 @@ DEFAULTS = {
     "DELIVERY_MAX_ATTEMPTS": 12,
     "DELIVERY_MAX_DELAY": timedelta(minutes=15),
     "EMAIL_TIMEOUT": timedelta(seconds=30),
+    "MANAGEMENT_AUTHENTICATION_CLASSES": ["dbconnections.api.authentication.BearerAuthentication"],
+    "MANAGEMENT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "RESULT_URL_HOSTS": [],
     "MAX_RETYPES": 5,
 }
 

@@ -7,8 +7,8 @@ from dbconnections.validators import (
     CONTROL_CHARACTERS,
     is_origin,
     printable,
-    validate_client_id,
     validate_connection_name,
+    validate_identifier,
     validate_origin,
     validate_result_url,
 )
@@ -24,14 +24,14 @@ def accepts(validate, value):
 
 @pytest.mark.parametrize("value", ["a", "A-b_9", "9", "_", "x" * 64])
 def test_client_id(value):
-    assert accepts(validate_client_id, value)
+    assert accepts(validate_identifier, value)
 
 
 @pytest.mark.parametrize(
     "value", ["", " ", "a b", "a.b", "a/b", "é", "x" * 65, "a\n", "\na", "a\0", "٣"]
 )
 def test_client_id_refused(value):
-    assert not accepts(validate_client_id, value)
+    assert not accepts(validate_identifier, value)
 
 
 @pytest.mark.parametrize(

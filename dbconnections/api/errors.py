@@ -1,4 +1,4 @@
-"""Every error of the endpoint as one body that all of Auth0's libraries can read.
+"""Every error of the endpoints as one body that all of Auth0's libraries can read.
 
 They look for code and sentence under different keys, and some take the last one they meet, so the
 body carries all of them, in this order, with ``message`` last. ``code`` and ``error`` are always
@@ -19,6 +19,7 @@ from rest_framework.views import set_rollback
 
 from dbconnections.passwords import PasswordRefused
 from dbconnections.throttling import Allowance
+from dbconnections.tickets import Busy
 
 NAMES = {
     400: "BadRequestError",
@@ -106,6 +107,63 @@ class SelfServiceDisabled(ApiError):
         )
 
 
+class AccountNotFound(ApiError):
+    """A back end asks for an account there is not; Auth0's code and sentence."""
+
+    def __init__(self) -> None:
+        super().__init__("inexistent_user", _("The user does not exist."), 404)
+
+
+class AccountNotResettable(ApiError):
+    """A back end asks for an account that has no password to reset."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "invalid_request",
+            _(
+                "This account cannot be reset: it is not active, has no e-mail address, or has "
+                "no password here."
+            ),
+        )
+
+
+class AccountIsStaff(ApiError):
+    """A link opens an account, so it must not give a caller rights it does not have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "insufficient_scope",
+            _("This account is staff; only a superuser may have a link to it."),
+            403,
+        )
+
+
+class ResultURLNotAllowed(ApiError):
+    """The way back leads to a host that nobody has allowed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "invalid_request",
+            _(
+                "result_url must be on the host of the client's own way back, or on one in the "
+                "setting RESULT_URL_HOSTS."
+            ),
+        )
+
+
+class VerificationNotRecorded(ApiError):
+    """The accounts have no mark for a verified address."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "invalid_request",
+            _(
+                "mark_email_as_verified cannot be honoured: the user store of this connection "
+                "does not record it. Leave it out, or set the store's email_verified_field."
+            ),
+        )
+
+
 class PasswordNotAllowed(ApiError):
     """A password was sent where none may be. Auth0's body has this sentence alone."""
 
@@ -188,7 +246,10 @@ def _translate(exc: Exception) -> ApiError:
     """Give an exception of Django or DRF its code and sentence; anything else is a 500."""
     match exc:
         case exceptions.MethodNotAllowed():
-            message = _("Only POST is allowed here; a password never belongs in an address.")
+            message = _(
+                "Only POST is allowed here. GET, and with it JSONP, would put secrets into "
+                "addresses, which end up in logs and histories."
+            )
             return ApiError("method_not_allowed", message, 405)
         case exceptions.UnsupportedMediaType():
             message = _(
@@ -201,12 +262,15 @@ def _translate(exc: Exception) -> ApiError:
         case exceptions.APIException(status_code=status) if status in NAMES and status < 500:
             codes = exc.get_codes()
             code = codes if isinstance(codes, str) else "invalid_request"
-            return ApiError(code, first_message(exc.detail), status)
+            error = ApiError(code, first_message(exc.detail), status)
+            if challenge := getattr(exc, "auth_header", ""):
+                error.headers = {"WWW-Authenticate": challenge}
+            return error
         case Http404():
             return ApiError("not_found", _("There is nothing at this address."), 404)
         case PermissionDenied():
             return ApiError("forbidden", _("This is not allowed."), 403)
-        case OperationalError() | InterfaceError():
+        case OperationalError() | InterfaceError() | Busy():
             error = ApiError(
                 "temporarily_unavailable", _("Nothing was changed. Try again in a moment."), 503
             )

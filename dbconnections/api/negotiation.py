@@ -1,4 +1,4 @@
-"""Which form the sentence of success takes. Never a 406: an SDK would show nothing."""
+"""Which form an answer takes. Never a 406: an SDK would show nothing."""
 
 from collections.abc import Iterable
 
@@ -10,16 +10,29 @@ from rest_framework.request import Request
 from dbconnections.api.renderers import HTMLRenderer, JSONRenderer
 
 
-class SentenceNegotiation(BaseContentNegotiation):
-    """Pick the form each of Auth0's libraries reads correctly.
-
-    A caller that names a type gets it. One that takes anything is either an SDK, which sends
-    `Auth0-Client` and reads Auth0's own `text/html`, or a program, which expects JSON.
-    """
+class FirstRenderer(BaseContentNegotiation):
+    """Answer in the one form there is, whatever is asked for."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         content_type = request.content_type.partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == content_type), None)
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
+class SentenceNegotiation(FirstRenderer):
+    """Pick the form of the sentence that each of Auth0's libraries reads correctly.
+
+    A caller that names a type gets it. One that takes anything is either an SDK, which sends
+    `Auth0-Client` and reads Auth0's own `text/html`, or a program, which expects JSON.
+    """
 
     def select_renderer(
         self,

@@ -1,6 +1,7 @@
-"""The fields of a request, by a closed list: what is not here is ignored."""
+"""The fields of each request, by a closed list."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -9,7 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from dbconnections.models import MAX_TICKET_LIFETIME
 from dbconnections.secret import Secret
+from dbconnections.validators import printable, validate_result_url
 
 # RFC 5321, 4.5.3.1: 64 octets of local part; RFC 3696 erratum 1690: 254 in all.
 MAX_LOCAL_PART = 64
@@ -101,8 +104,49 @@ class PasswordField(serializers.Field[Secret | None, Any, None, Any]):
         return None
 
 
+class FlagField(serializers.Field[bool, Any, bool, Any]):
+    """True or false; false where the field is absent or null."""
+
+    default_error_messages = {"type": gettext_lazy("{field} must be true or false.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, default=False, **kwargs)
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        is_empty = data is serializers.empty or data is None
+        return is_empty, False if is_empty else data
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) is not bool:
+            self.fail("type", field=self.field_name)
+        return bool(data)
+
+    def to_representation(self, value: bool) -> bool:
+        return value
+
+
+class LifetimeField(serializers.Field[timedelta | None, Any, None, Any]):
+    """Whole seconds; None where the field is absent, null or 0."""
+
+    default_error_messages = {
+        "seconds": gettext_lazy("{field} must be a whole number of seconds, at most {most}."),
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, default=None, **kwargs)
+
+    def to_internal_value(self, data: Any) -> timedelta | None:
+        most = int(MAX_TICKET_LIFETIME.total_seconds())
+        if type(data) is not int or not 0 <= data <= most:
+            self.fail("seconds", field=self.field_name, most=most)
+        return timedelta(seconds=data) or None
+
+    def to_representation(self, value: object) -> None:
+        return None
+
+
 class ChangePasswordSerializer(serializers.Serializer[Any]):
-    """The body of `POST /dbconnections/change_password`."""
+    """The body of `POST /dbconnections/change_password`; what is not here is ignored."""
 
     client_id = TextField(max_length=64)
     connection = TextField(max_length=128)
@@ -124,4 +168,41 @@ class ChangePasswordSerializer(serializers.Serializer[Any]):
         if attrs["email"]:
             # auth0-js up to version 6 sends both; Auth0 goes by the address.
             attrs["username"] = ""
+        return attrs
+
+
+class TicketSerializer(serializers.Serializer[Any]):
+    """The body of `POST /api/v2/tickets/password-change`, whose names are Auth0's."""
+
+    user_id = TextField(max_length=255)
+    email = EmailField(max_length=MAX_ADDRESS)
+    connection_id = TextField(max_length=64)
+    client_id = TextField(max_length=64)
+    organization_id = TextField(max_length=128)
+    result_url = TextField(max_length=500)
+    ttl_sec = LifetimeField()
+    includeEmailInRedirect = FlagField()  # noqa: N815 (Auth0's own name)
+    mark_email_as_verified = FlagField()
+
+    def validate_result_url(self, value: str) -> str:
+        if value:
+            try:
+                validate_result_url(value)
+            except DjangoValidationError as error:
+                raise serializers.ValidationError(f"result_url: {error.messages[0]}") from None
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # Refused where the public endpoint ignores: a back end that misspells a lifetime must
+        # not get another one.
+        for name in self.initial_data:
+            if name not in self.fields:
+                raise serializers.ValidationError(
+                    _("%(field)s is not a field of this request; leave it out.")
+                    % {"field": printable(name, 64)}
+                )
+        if bool(attrs["user_id"]) == bool(attrs["email"]):
+            raise serializers.ValidationError(_("Send either user_id or email."))
+        if attrs["email"] and not attrs["connection_id"]:
+            raise serializers.ValidationError(_("email needs connection_id beside it."))
         return attrs

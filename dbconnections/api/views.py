@@ -7,58 +7,45 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
-from rest_framework.exceptions import UnsupportedMediaType
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from dbconnections import links, passwords, signals, tickets
+from dbconnections import links, passwords, tickets
 from dbconnections.api import auth0_client, cors, errors
+from dbconnections.api.base import Endpoint
 from dbconnections.api.negotiation import SentenceNegotiation
 from dbconnections.api.parsers import StrictFormParser, StrictJSONParser
 from dbconnections.api.renderers import HTMLRenderer, JSONRenderer, TextRenderer
 from dbconnections.api.serializers import ChangePasswordSerializer
 from dbconnections.conf import settings
-from dbconnections.models import Client, Connection, ResetTicket
+from dbconnections.models import Client, Connection
 from dbconnections.secret import Secret
-from dbconnections.throttling import Allowance, client_ip, count, mailbox_key, network
+from dbconnections.throttling import Allowance, count, mailbox_key, network
 from dbconnections.validators import is_origin, printable
 
 SENTENCE = "We've just sent you an email to reset your password."
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
-class ChangePasswordView(APIView):
+class ChangePasswordView(Endpoint):
     """Store a request for a reset and answer, without looking up any user.
 
     Known and unknown addresses cost the same and get the same bytes because nothing here
     depends on there being an account: delivery looks for it later.
     """
 
-    # All of the host site's REST_FRAMEWORK defaults replaced: this is Auth0's API, not its own.
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    throttle_classes = ()
     parser_classes = (StrictJSONParser, StrictFormParser)
     renderer_classes = (JSONRenderer, HTMLRenderer, TextRenderer)
     content_negotiation_class = SentenceNegotiation
-    metadata_class = None
-    versioning_class = None
 
-    ip: str | None = None
     allowance: Allowance | None = None
     client: Client | None = None
-
-    def get_exception_handler(self) -> Any:
-        return errors.handle
 
     def perform_authentication(self, request: Request) -> None:
         """Leave the caller alone: SDKs send `Authorization` headers that mean nothing here."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.ip = client_ip(request)
         if request.method != "OPTIONS":
             self._count("ip", settings.RATE_LIMIT_PER_IP, network(self.ip))
 
@@ -67,7 +54,7 @@ class ChangePasswordView(APIView):
         return Response(status=204, headers=cors.preflight_headers(origin_of(request)))
 
     def post(self, request: Request) -> Response:
-        fields = self._read(request)
+        fields = self.read(request, ChangePasswordSerializer)
         sought = fields["email"] or fields["username"]
         self._count("request", settings.RATE_LIMIT, network(self.ip), mailbox_key(sought))
         client, connection = self._find(request, fields)
@@ -94,27 +81,13 @@ class ChangePasswordView(APIView):
         )
         return Response(SENTENCE)
 
-    def handle_exception(self, exc: Exception) -> Response:
-        response = super().handle_exception(exc)
-        reason = response.data["code"]
-        details = {"status": response.status_code, "ip": self.ip}
-        if self.client:
-            details["client_id"] = self.client.client_id
-        signals.reset_refused.send_robust(
-            ResetTicket, stage="request", reason=reason, ticket=None, details=details
-        )
-        return response
+    def refusal_details(self) -> dict[str, Any]:
+        return {"client_id": self.client.client_id} if self.client else {}
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        if response.exception:
-            # Whatever form of the sentence was asked for, an error is JSON.
-            request.accepted_renderer = JSONRenderer()
-            request.accepted_media_type = JSONRenderer.media_type
         response = super().finalize_response(request, response, *args, **kwargs)
-        response["Cache-Control"] = "no-store"
-        response["X-Content-Type-Options"] = "nosniff"
         patch_vary_headers(response, ["Accept", "Auth0-Client", "Origin"])
         headers = self.allowance.headers() if self.allowance else {}
         origin = origin_of(request)
@@ -123,18 +96,6 @@ class ChangePasswordView(APIView):
         for name, value in headers.items():
             response[name] = value
         return response
-
-    def _read(self, request: Request) -> dict[str, Any]:
-        content_type = request.content_type
-        parsers = self.get_parsers()
-        if content_type and not self.get_content_negotiator().select_parser(request, parsers):
-            # Refused here too: DRF takes a form that a middleware has read, in whatever type.
-            raise UnsupportedMediaType(content_type)
-        serializer = ChangePasswordSerializer(data=request.data)
-        if not serializer.is_valid():
-            raise errors.InvalidRequest(errors.first_message(serializer.errors))
-        validated: dict[str, Any] = serializer.validated_data
-        return validated
 
     def _count(self, scope: str, rate: str, *key: str) -> None:
         """Count the request against a limit; the tightest is what the answer tells.

@@ -61,9 +61,9 @@ class Page(View):
         context["page"] = {
             "ticket": links.make_token(ticket.pk, links.SHOWN) if ticket else "",
             "application": ticket.client.name if ticket else "",
-            "account": masked(ticket.sent_to) if ticket else "",
+            "account": masked(ticket.sent_to or ticket.email) if ticket else "",
             "requested_at": ticket.requested_at if ticket else None,
-            "return_url": ticket.client.result_url if ticket else "",
+            "return_url": ticket.return_address if ticket else "",
         }
         context["action_url"] = reverse("dbconnections:reset")
         template = f"dbconnections/{name}.html"
@@ -216,9 +216,7 @@ class DoneView(Page):
         return HttpResponseRedirect(reverse("dbconnections:reset"))
 
     def done(self, ticket: ResetTicket) -> HttpResponse:
-        address = ticket.client.result_url
-        return_url = links.result_url(address, SUCCESS_MESSAGE) if address else ""
-        return self.page("done", ticket, return_url=return_url)
+        return self.page("done", ticket, return_url=way_back(ticket))
 
 
 def form_for(ticket: ResetTicket, data: Any = None) -> forms.Form:
@@ -228,6 +226,17 @@ def form_for(ticket: ResetTicket, data: Any = None) -> forms.Form:
     if ticket.client.confirmation == Client.Confirmation.RETYPE:
         return RetypeForm(data)
     return ConfirmForm(data)
+
+
+def way_back(ticket: ResetTicket) -> str:
+    """Return where the last page leads back to, with what is to be told there."""
+    if not ticket.return_address:
+        return ""
+    more = {"email": ticket.email} if ticket.include_email_in_redirect else {}
+    if ticket.handed_over_at:
+        # A back end named it; in a public request it is anybody's text.
+        more["organization_id"] = ticket.organization
+    return links.result_url(ticket.return_address, SUCCESS_MESSAGE, **more)
 
 
 def masked(address: str) -> str:

@@ -152,7 +152,7 @@ def test_error_mail_shows_no_password_of_a_form_not_read_yet(
     send, connection, monkeypatch, quiet, reports
 ):
     """The report itself reads the form then, as Django does."""
-    monkeypatch.setattr("dbconnections.api.views.client_ip", lambda request: 1 / 0)
+    monkeypatch.setattr("dbconnections.api.base.client_ip", lambda request: 1 / 0)
     fields = {"client_id": "demo", "connection": connection.name, "password": CANARY}
     response = send(urlencode(fields).encode(), "application/x-www-form-urlencoded")
     assert_error(response, 500, "server_error")

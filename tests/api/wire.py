@@ -15,6 +15,7 @@ KEYS_WITH_POLICY = [*KEYS[:-1], "policy", "message"]
 
 NAMES = {
     400: "BadRequestError",
+    401: "UnauthorizedError",
     403: "ForbiddenError",
     404: "NotFoundError",
     405: "MethodNotAllowedError",

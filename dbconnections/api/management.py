@@ -1,0 +1,127 @@
+"""`POST /api/v2/tickets/password-change`: a link for a back end to deliver itself.
+
+The link opens an account, so the caller is trusted with it: by default staff, and a superuser
+where the account is staff itself.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dbconnections import links, tickets
+from dbconnections.accounts import Account, UserStore, get_store
+from dbconnections.api import errors
+from dbconnections.api.base import Endpoint
+from dbconnections.api.serializers import TicketSerializer
+from dbconnections.conf import settings
+from dbconnections.models import Client, Connection, enabled_pairs
+from dbconnections.validators import printable
+
+# How Auth0 writes the id of a user of a database connection.
+USER_ID_PREFIX = "auth0|"
+
+
+class PasswordChangeTicketView(Endpoint):
+    """Make a ticket for an account that is known, and answer with its link; mail nothing."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [import_string(path)() for path in settings.MANAGEMENT_AUTHENTICATION_CLASSES]
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [import_string(path)() for path in settings.MANAGEMENT_PERMISSION_CLASSES]
+
+    def post(self, request: Request) -> Response:
+        fields = self.read(request, TicketSerializer)
+        client, connection = find_client_and_connection(fields)
+        if fields["result_url"] and not may_lead_to(fields["result_url"], client):
+            raise errors.ResultURLNotAllowed
+        store = get_store(connection.user_store)
+        if fields["mark_email_as_verified"] and not store.records_verification():
+            raise errors.VerificationNotRecorded
+        account = find_account(store, fields)
+        if is_staff(account.user) and not getattr(request.user, "is_superuser", False):
+            raise errors.AccountIsStaff
+        try:
+            ticket = tickets.hand_over(
+                tickets.ResetRequest(
+                    client=client,
+                    connection=connection,
+                    account=account.id,
+                    email=account.email,
+                    organization=fields["organization_id"],
+                    ip=self.ip,
+                    user_agent=printable(request.META.get("HTTP_USER_AGENT", ""), 255),
+                    requested_by=printable(str(request.user), 254),
+                    base_url=links.base_url(request),
+                    lifetime=fields["ttl_sec"],
+                    result_url=fields["result_url"],
+                    include_email_in_redirect=fields["includeEmailInRedirect"],
+                    mark_email_as_verified=fields["mark_email_as_verified"],
+                )
+            )
+        except tickets.Unmailable:
+            raise errors.AccountNotResettable from None
+        # Auth0's own end in `#`, after which callers append what is for the page alone.
+        url = links.mailed_url(ticket.pk, fallback=ticket.base_url)
+        return Response({"ticket": f"{url}#"}, status=201)
+
+
+def find_client_and_connection(fields: dict[str, Any]) -> tuple[Client, Connection]:
+    """Return what the caller names, or else the only one there is."""
+    client_id, connection_id = fields["client_id"], fields["connection_id"]
+    pairs = list(enabled_pairs())
+    # Compared here: some databases ignore letter case, an identifier does not.
+    if client_id:
+        pairs = [pair for pair in pairs if pair.client.client_id == client_id]
+        if not pairs:
+            raise errors.InvalidClient
+    if connection_id:
+        pairs = [pair for pair in pairs if pair.connection.connection_id == connection_id]
+    if not pairs:
+        raise errors.ConnectionNotFound
+    if len({pair.connection for pair in pairs}) > 1:
+        raise errors.InvalidRequest(
+            _("connection_id is required, as there are several connections it could be.")
+        )
+    if len(pairs) > 1:
+        raise errors.InvalidRequest(
+            _("client_id is required, as the connection is enabled for several clients.")
+        )
+    return pairs[0].client, pairs[0].connection
+
+
+def find_account(store: UserStore, fields: dict[str, Any]) -> Account:
+    """Return the account that is meant, if it may be reset."""
+    if user_id := fields["user_id"].removeprefix(USER_ID_PREFIX):
+        account = store.get(user_id)
+        found = [account] if account else []
+    else:
+        found = store.find(email=fields["email"])
+    if not found:
+        raise errors.AccountNotFound
+    resettable = [account for account in found if store.is_resettable(account)]
+    if not resettable:
+        raise errors.AccountNotResettable
+    if len(resettable) > 1:
+        raise errors.InvalidRequest(
+            _("Several accounts have this email; name the one that is meant by user_id.")
+        )
+    return resettable[0]
+
+
+def may_lead_to(result_url: str, client: Client) -> bool:
+    """Say whether a ticket's way back stays with its client, or on a host the site allows."""
+    target, own = urlsplit(result_url), urlsplit(client.result_url)
+    is_own = (target.scheme, target.netloc) == (own.scheme, own.netloc)
+    return is_own or target.hostname in settings.RESULT_URL_HOSTS
+
+
+def is_staff(user: Any) -> bool:
+    """Say whether an account has more than a customer's rights."""
+    return bool(getattr(user, "is_staff", False) or getattr(user, "is_superuser", False))

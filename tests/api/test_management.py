@@ -1,0 +1,505 @@
+"""`POST /api/v2/tickets/password-change`: who may, for whom, and what the link does then."""
+
+import json
+import logging
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.test import Client as Browser
+from django.test import modify_settings
+from rest_framework.authtoken.models import Token
+
+from dbconnections import delivery, signals
+from dbconnections.accounts import ModelUserStore
+from dbconnections.models import ResetTicket, TicketState
+from tests.api.wire import assert_error, assert_nothing_done
+from tests.factories import (
+    ClientFactory,
+    ConnectionFactory,
+    MailedTicketFactory,
+    UserFactory,
+)
+from tests.support.mail import link_in
+from tests.support.pages import submit
+
+URL = "/api/v2/tickets/password-change"
+NEW = "walnut-ferry-41"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def backend() -> User:
+    """The user a back end calls as."""
+    return UserFactory(username="backend", is_staff=True)
+
+
+@pytest.fixture
+def post(client: Browser, backend: User, connection: Any) -> Any:
+    """Post as the back end; ``by`` is another user, or nobody."""
+
+    def post(fields: Any, by: User | None = backend, **extra: Any) -> Any:
+        if by:
+            token, _created = Token.objects.get_or_create(user=by)
+            extra["headers"] = {"Authorization": f"Bearer {token.key}"} | extra.get("headers", {})
+        return client.post(URL, fields, **{"content_type": "application/json"} | extra)
+
+    return post
+
+
+@pytest.fixture
+def link(post: Any, jane: User) -> Any:
+    """Return a link for Jane."""
+
+    def link(**fields: Any) -> str:
+        response = post({"user_id": str(jane.pk)} | fields)
+        assert response.status_code == 201, response.content
+        return str(response.json()["ticket"])
+
+    return link
+
+
+def set_password(browser: Browser, url: str) -> Any:
+    """Follow a link and choose a new password; return the last page."""
+    page = browser.get(url, follow=True)
+    response = submit(browser, page, new_password1=NEW, new_password2=NEW)
+    return browser.get(response["Location"])
+
+
+def way_back(page: Any) -> dict[str, list[str]]:
+    parts = urlsplit(page.context["return_url"])
+    return {"address": [f"{parts.scheme}://{parts.netloc}{parts.path}"]} | parse_qs(parts.query)
+
+
+# What it is for
+
+
+def test_link_is_answered_and_nothing_is_mailed(post, jane, client):
+    response = post({"user_id": str(jane.pk)})
+    assert (response.status_code, response["Content-Type"]) == (201, "application/json")
+    assert list(response.json()) == ["ticket"]
+    url = response.json()["ticket"]
+    assert url.startswith("https://login.example.com/dbconnections/reset/")
+    assert url.endswith("#")
+    assert delivery.deliver_due() == {}
+    assert mail.outbox == []
+    assert "Your new password is set" in set_password(client, url).content.decode()
+    jane.refresh_from_db()
+    assert jane.check_password(NEW)
+
+
+def test_owner_is_told_of_the_change(link, client):
+    set_password(client, link())
+    assert delivery.deliver_due() == {"notified": 1}
+    assert [message.to for message in mail.outbox] == [["jane@example.com"]]
+
+
+def test_page_says_whose_account_it_is(link, client):
+    page = client.get(link(), follow=True).content.decode()
+    assert "j•••@example.com" in page
+    assert "Acme Notes" in page
+
+
+@pytest.mark.parametrize("prefix", ["", "auth0|"])
+def test_user_id_with_and_without_auth0s_prefix(post, jane, prefix):
+    assert post({"user_id": f"{prefix}{jane.pk}"}).status_code == 201
+
+
+def test_email_with_connection_id(post, jane, connection):
+    fields = {"email": "JANE@example.com", "connection_id": connection.connection_id}
+    assert post(fields).status_code == 201
+    ticket = ResetTicket.objects.get()
+    assert (ticket.account, ticket.email) == (str(jane.pk), "jane@example.com")
+
+
+def test_ticket_tells_the_administrator_all(link, connection, caplog):
+    with caplog.at_level(logging.INFO, "dbconnections"):
+        link(organization_id="org_1")
+    ticket = ResetTicket.objects.with_state().get()
+    assert ticket.current_state == TicketState.HANDED_OVER
+    assert ticket.requested_by == "backend"
+    assert ticket.ip == "127.0.0.1"
+    assert ticket.organization == "org_1"
+    assert [label for label, _time in ticket.timeline()] == ["requested", "handed over"]
+    [record] = caplog.records
+    assert (record.event, record.requested_by) == ("scpr", "backend")
+    assert "jane" not in json.dumps(vars(record), default=str)
+
+
+def test_receivers_are_told(link, jane):
+    heard = []
+
+    def hear(ticket: ResetTicket, account: Any, **kwargs: Any) -> None:
+        heard.append((ticket.pk, account.id))
+
+    signals.reset_handed_over.connect(hear)
+    try:
+        link()
+    finally:
+        signals.reset_handed_over.disconnect(hear)
+    assert heard == [(ResetTicket.objects.get().pk, str(jane.pk))]
+
+
+def test_administrator_may_have_it_mailed_after_all(link, client):
+    url = link()
+    assert delivery.send_again(ResetTicket.objects.get())
+    assert delivery.deliver_due() == {"sent": 1}
+    assert link_in(mail.outbox[0]) == url.removesuffix("#")
+    ticket = ResetTicket.objects.get()
+    assert (ticket.sent_to, ticket.mailbox) == ("jane@example.com", "jane@example.com")
+
+
+# Which links live
+
+
+def test_older_links_die(link, jane, app, connection, client):
+    mailed = MailedTicketFactory(user=jane, client=app, connection=connection)
+    first, second = link(), link()
+    mailed.refresh_from_db()
+    assert mailed.superseded_at
+    assert client.get(first, follow=True).status_code == 410
+    assert client.get(second, follow=True).status_code == 200
+
+
+def test_request_made_before_is_not_mailed_any_more(ask, link):
+    """Otherwise its later mail would take away the link the back end has sent meanwhile."""
+    ask()
+    link()
+    assert delivery.deliver_due() == {TicketState.SUPERSEDED.value: 1}
+    assert mail.outbox == []
+
+
+def test_request_made_afterwards_supersedes_it(ask, link, client):
+    url = link()
+    ask()
+    assert delivery.deliver_due() == {"sent": 1}
+    assert client.get(url, follow=True).status_code == 410
+
+
+def test_link_dies_with_a_change_elsewhere(link, jane, client):
+    url = link()
+    jane.set_password("changed-elsewhere-9")
+    jane.save()
+    assert client.get(url, follow=True).status_code == 410
+
+
+def test_refused_request_leaves_older_links_alone(post, jane, app, connection):
+    mailed = MailedTicketFactory(user=jane, client=app, connection=connection)
+    fields = {"user_id": str(jane.pk), "result_url": "https://evil.example/"}
+    assert post(fields).status_code == 400
+    mailed.refresh_from_db()
+    assert not mailed.superseded_at
+
+
+# How long
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [({}, 3600), ({"ttl_sec": 0}, 3600), ({"ttl_sec": None}, 3600)]
+    + [({"ttl_sec": n}, n) for n in (1, 7200, 432000)],
+)
+def test_lifetime(link, fields, seconds):
+    link(**fields)
+    ticket = ResetTicket.objects.get()
+    assert ticket.expires_at - ticket.requested_at == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("ttl", [-1, 432001, 10**30, 1.5, "60", True, [], {}])
+def test_lifetime_that_cannot_be(post, jane, ttl):
+    assert_error(post({"user_id": str(jane.pk), "ttl_sec": ttl}), 400, "invalid_request", "ttl_sec")
+    assert_nothing_done()
+
+
+# Where it leads back to
+
+
+@pytest.fixture
+def with_way_back(app):
+    app.result_url = "https://app.example.com/login#top"
+    app.save()
+
+
+@pytest.mark.parametrize(
+    ("result_url", "address"),
+    [
+        ("", "https://app.example.com/login"),
+        ("https://app.example.com/welcome", "https://app.example.com/welcome"),
+        ("https://other.example.com/x", "https://other.example.com/x"),
+        ("https://other.example.com:8443/x", "https://other.example.com:8443/x"),
+    ],
+)
+def test_way_back(link, client, with_way_back, configure, result_url, address):
+    configure(RESULT_URL_HOSTS=["other.example.com"])
+    found = way_back(set_password(client, link(result_url=result_url)))
+    assert found["address"] == [address]
+    assert found["success"] == ["true"]
+    assert "email" not in found
+    assert "organization_id" not in found
+
+
+def test_way_back_names_address_and_organization_when_asked_to(link, client, with_way_back):
+    url = link(includeEmailInRedirect=True, organization_id="org_1")
+    found = way_back(set_password(client, url))
+    assert (found["email"], found["organization_id"]) == (["jane@example.com"], ["org_1"])
+
+
+@pytest.mark.parametrize(
+    "result_url",
+    [
+        "https://evil.example/",
+        "https://app.example.com.evil.example/",
+        "https://app.example.com@evil.example/",
+        "https://app.example.com:444/",
+        "http://app.example.com/",
+        "https://sub.other.example.com/",
+        "//app.example.com/",
+        "javascript:alert(1)",
+        "https://app.example.com\\@evil.example/",
+        "app.example.com",
+        "/login",
+    ],
+)
+def test_way_back_nobody_allowed(post, jane, with_way_back, configure, result_url):
+    configure(RESULT_URL_HOSTS=["other.example.com"])
+    response = post({"user_id": str(jane.pk), "result_url": result_url})
+    assert_error(response, 400, "invalid_request", "result_url")
+    assert_nothing_done()
+
+
+def test_client_without_way_back_allows_none(post, jane):
+    response = post({"user_id": str(jane.pk), "result_url": "https://app.example.com/"})
+    assert_error(response, 400, "invalid_request", "result_url")
+
+
+# Verified addresses
+
+
+def test_use_marks_the_address_as_verified(link, client, jane, configure):
+    options = {"email_verified_field": "is_staff"}  # any boolean field will do here
+    store = {"BACKEND": "dbconnections.accounts.ModelUserStore", "OPTIONS": options}
+    configure(USER_STORES={"default": store})
+    url = link(mark_email_as_verified=True)
+    jane.refresh_from_db()
+    assert not jane.is_staff
+    set_password(client, url)
+    jane.refresh_from_db()
+    assert jane.is_staff
+
+
+def test_use_does_not_mark_it_unasked(link, client, jane, monkeypatch):
+    monkeypatch.setattr(ModelUserStore, "mark_email_verified", lambda *_: pytest.fail("marked"))
+    set_password(client, link())
+
+
+def test_mark_that_is_not_recorded_is_refused(post, jane):
+    response = post({"user_id": str(jane.pk), "mark_email_as_verified": True})
+    assert_error(response, 400, "invalid_request", "mark_email_as_verified")
+    assert_nothing_done()
+
+
+# Who may
+
+
+def test_nobody_without_a_token(post, jane):
+    response = post({"user_id": str(jane.pk)}, by=None)
+    assert_error(response, 401, "not_authenticated")
+    assert response["WWW-Authenticate"] == "Bearer"
+    assert_nothing_done()
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer x", "Bearer a b", "Bearer \xff", "Basic eDp4"]
+)
+def test_token_that_is_none(post, jane, header):
+    response = post({"user_id": str(jane.pk)}, headers={"Authorization": header})
+    code = "not_authenticated" if header.startswith("Basic") else "authentication_failed"
+    assert_error(response, 401, code)
+    assert_nothing_done()
+
+
+def test_session_is_no_token(post, jane, client, backend):
+    """A page elsewhere could have a logged-in administrator's browser post it."""
+    client.force_login(backend)
+    assert_error(post({"user_id": str(jane.pk)}, by=None), 401, "not_authenticated")
+
+
+def test_customers_may_not(post, jane):
+    assert_error(post({"user_id": str(jane.pk)}, by=jane), 403, "permission_denied")
+    assert_nothing_done()
+
+
+def test_inactive_staff_may_not(post, jane, backend):
+    backend.is_active = False
+    backend.save()
+    assert_error(post({"user_id": str(jane.pk)}), 401, "authentication_failed")
+
+
+@pytest.mark.parametrize("rights", [{"is_staff": True}, {"is_superuser": True}])
+def test_link_to_staff_takes_a_superuser(post, backend, rights):
+    """It opens the account, and with it whatever that account may do."""
+    target = UserFactory(**rights)
+    assert_error(post({"user_id": str(target.pk)}), 403, "insufficient_scope")
+    assert_nothing_done()
+    backend.is_superuser = True
+    backend.save()
+    assert post({"user_id": str(target.pk)}).status_code == 201
+
+
+def test_site_without_tokens_lets_nobody_in(post, jane):
+    with modify_settings(INSTALLED_APPS={"remove": "rest_framework.authtoken"}):
+        assert_error(post({"user_id": str(jane.pk)}), 401, "not_authenticated")
+
+
+def test_classes_can_be_configured(post, jane, backend, configure, client):
+    configure(
+        MANAGEMENT_AUTHENTICATION_CLASSES=["rest_framework.authentication.SessionAuthentication"],
+        MANAGEMENT_PERMISSION_CLASSES=["rest_framework.permissions.IsAuthenticated"],
+    )
+    assert_error(post({"user_id": str(jane.pk)}), 403, "not_authenticated")
+    client.force_login(UserFactory())
+    assert post({"user_id": str(jane.pk)}, by=None).status_code == 201
+
+
+def test_refusals_are_logged(post, jane, caplog):
+    with caplog.at_level(logging.INFO, "dbconnections"):
+        post({"user_id": str(jane.pk)}, by=None)
+    [record] = [record for record in caplog.records if record.name == "dbconnections"]
+    assert (record.event, record.reason, record.status) == ("fcpr", "not_authenticated", 401)
+
+
+# For whom
+
+
+@pytest.mark.parametrize("user_id", ["999999", "x", "auth0|x", "0", "-1", "9" * 200, "1.5", "None"])
+def test_account_there_is_not(post, user_id):
+    body = assert_error(post({"user_id": user_id}), 404, "inexistent_user")
+    assert body["message"] == "The user does not exist."
+
+
+def test_address_there_is_not(post, connection):
+    fields = {"email": "nobody@example.com", "connection_id": connection.connection_id}
+    assert_error(post(fields), 404, "inexistent_user")
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"email": ""}, {"password": "!"}])
+def test_account_that_cannot_be_reset(post, jane, change):
+    User.objects.filter(pk=jane.pk).update(**change)
+    assert_error(post({"user_id": str(jane.pk)}), 400, "invalid_request", "cannot be reset")
+    assert_nothing_done()
+
+
+def test_address_of_several_accounts(post, jane, connection):
+    UserFactory(email="jane@example.com")
+    fields = {"email": "jane@example.com", "connection_id": connection.connection_id}
+    assert_error(post(fields), 400, "invalid_request", "user_id")
+    assert_nothing_done()
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({}, "user_id"),
+        ({"user_id": "1", "email": "jane@example.com", "connection_id": "c"}, "user_id"),
+        ({"email": "jane@example.com"}, "connection_id"),
+        ({"user_id": 1}, "user_id"),
+        ({"user_id": ["1"]}, "user_id"),
+        ({"user_id": "1", "client_id": 5}, "client_id"),
+        ({"user_id": "1", "organization_id": {}}, "organization_id"),
+        ({"user_id": "1", "includeEmailInRedirect": "yes"}, "includeEmailInRedirect"),
+        ({"user_id": "1", "includeEmailInRedirect": 1}, "includeEmailInRedirect"),
+        ({"user_id": "1", "mark_email_as_verified": "true"}, "mark_email_as_verified"),
+        ({"user_id": "1", "new_password": "x"}, "new_password"),
+        ({"user_id": "1", "ttl": 60}, "ttl"),
+        ({"user_id": "1", "identity": {"user_id": "1"}}, "identity"),
+    ],
+)
+def test_fields_that_are_wrong_are_named(post, fields, named):
+    assert_error(post(fields), 400, "invalid_request", named)
+    assert_nothing_done()
+
+
+# Through what
+
+
+def test_unknown_client(post, jane):
+    assert_error(post({"user_id": str(jane.pk), "client_id": "DEMO"}), 400, "invalid_client")
+
+
+def test_unknown_connection(post, jane):
+    response = post({"user_id": str(jane.pk), "connection_id": "con_unknown"})
+    assert_error(response, 400, "connection not found")
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"strategy": "google-oauth2"}])
+def test_connection_that_does_not_serve(post, jane, connection, change):
+    type(connection).objects.update(**change)
+    assert_error(post({"user_id": str(jane.pk)}), 400, "connection not found")
+
+
+def test_several_connections_must_be_told_apart(post, jane, app, connection):
+    other = ConnectionFactory(clients=[app])
+    assert_error(post({"user_id": str(jane.pk)}), 400, "invalid_request", "connection_id")
+    fields = {"user_id": str(jane.pk), "connection_id": other.connection_id}
+    assert post(fields).status_code == 201
+    assert ResetTicket.objects.get().connection == other
+
+
+def test_several_clients_must_be_told_apart(post, jane, connection):
+    other = ClientFactory()
+    connection.clients.add(other)
+    assert_error(post({"user_id": str(jane.pk)}), 400, "invalid_request", "client_id")
+    assert post({"user_id": str(jane.pk), "client_id": other.client_id}).status_code == 201
+    assert ResetTicket.objects.get().client == other
+
+
+# As any endpoint of this API
+
+
+def test_it_is_there_with_and_without_a_slash(post, jane, client):
+    assert client.post(f"{URL}/").status_code == 401
+
+
+@pytest.mark.parametrize("accept", ["text/html", "image/png", "application/xml", ""])
+def test_answer_is_json_whatever_is_accepted(post, jane, accept):
+    response = post({"user_id": str(jane.pk)}, headers={"Accept": accept})
+    assert (response.status_code, response["Content-Type"]) == (201, "application/json")
+
+
+def test_answer_is_never_kept(post, jane):
+    response = post({"user_id": str(jane.pk)})
+    assert response["Cache-Control"] == "no-store"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in response
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_other_methods(client, backend, connection, method):
+    headers = {"Authorization": f"Bearer {Token.objects.create(user=backend).key}"}
+    response = getattr(client, method)(URL, headers=headers)
+    assert_error(response, 405, "method_not_allowed")
+
+
+def test_body_that_is_no_json(post):
+    assert_error(post("{", by=UserFactory(is_staff=True)), 400, "invalid_request")
+
+
+def test_form_is_refused(post):
+    response = post("user_id=1", content_type="application/x-www-form-urlencoded")
+    assert_error(response, 415, "unsupported_media_type")
+
+
+def test_database_that_cannot_decide(post, jane, monkeypatch):
+    from django.db import OperationalError
+
+    def locked(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(ResetTicket, "save", locked)
+    response = post({"user_id": str(jane.pk)})
+    assert_error(response, 503, "temporarily_unavailable")
+    assert response["Retry-After"] == "1"
