@@ -1,6 +1,6 @@
 """The app's configuration."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,3 +12,6 @@ class DbConnectionsConfig(AppConfig):
     def ready(self) -> None:
         # Imported for the receivers and checks they register.
         from dbconnections import audit, checks, delivery  # noqa: F401
+
+        if apps.is_installed("drf_spectacular"):
+            from dbconnections.api import schema  # noqa: F401
