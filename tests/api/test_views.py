@@ -598,6 +598,14 @@ def test_get_is_not_overridden_to_post(client, connection, headers):
     assert_nothing_done()
 
 
+def test_jsonp_is_refused_and_told_so(client, connection):
+    """As auth0-js up to version 7 calls where a browser has no CORS."""
+    query = {"client_id": "demo", "connection": connection.name, "email": "jane@example.com"}
+    response = client.get(URL, query | {"cbx": "__auth0jp0"})
+    assert_error(response, 405, "method_not_allowed", "JSONP")
+    assert_nothing_done()
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
 def test_post_is_not_overridden(ask, ticket, method):
     headers = dict.fromkeys(("X-HTTP-Method-Override", "X-HTTP-Method"), method)
