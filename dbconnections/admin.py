@@ -273,14 +273,23 @@ class SendPasswordResetMixin:
                 return self._ask_through(request, queryset, form)
             key = form.cleaned_data["through"]
         users = list(queryset)
-        for user in users:
-            self._request_reset(request, user, pairs[key])
-        text = ngettext(
-            "A reset mail was requested for %d user. Reset tickets show what becomes of it.",
-            "A reset mail was requested for %d users. Reset tickets show what becomes of them.",
-            len(users),
-        )
-        messages.success(request, text % len(users))
+        requested = sum(self._request_reset(request, user, pairs[key]) for user in users)
+        if requested:
+            text = ngettext(
+                "A reset mail was requested for %d user. Reset tickets show what becomes of it.",
+                "A reset mail was requested for %d users. Reset tickets show what becomes of them.",
+                requested,
+            )
+            messages.success(request, text % requested)
+        if left := len(users) - requested:
+            text = ngettext(
+                "%d user cannot be sent one: not active, without an e-mail address, or without "
+                "a usable password.",
+                "%d users cannot be sent one: not active, without an e-mail address, or without "
+                "a usable password.",
+                left,
+            )
+            messages.warning(request, text % left)
         return None
 
     def _enabled_pairs(self) -> dict[str, Any]:
@@ -304,9 +313,14 @@ class SendPasswordResetMixin:
         }
         return TemplateResponse(request, "admin/dbconnections/send_password_reset.html", context)
 
-    def _request_reset(self, request: HttpRequest, user: Any, pair: Any) -> None:
+    def _request_reset(self, request: HttpRequest, user: Any, pair: Any) -> bool:
+        """Request a reset; return False for a user known not to get one."""
         store = get_store(pair.connection.user_store)
         email = getattr(user, user.get_email_field_name(), "") or ""
+        if isinstance(store, ModelUserStore):
+            account = store.get(str(user.pk))
+            if account is None or not store.is_resettable(account):
+                return False
         tickets.issue(
             tickets.ResetRequest(
                 client=pair.client,
@@ -319,3 +333,4 @@ class SendPasswordResetMixin:
                 base_url=links.base_url(request),
             )
         )
+        return True

@@ -13,12 +13,13 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, router
+from django.http.request import split_domain_port, validate_host
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from dbconnections.accounts import get_store
 from dbconnections.conf import all_settings, configured, settings
-from dbconnections.models import Connection
+from dbconnections.models import Connection, enabled_pairs
 from dbconnections.tickets import database
 from dbconnections.validators import is_origin
 
@@ -232,9 +233,16 @@ def check_connections(
         return
     try:
         found = list(Connection.objects.using(database()))
+        is_usable = enabled_pairs().exists()
     except DatabaseError:
         # `migrate` runs these checks before it has made the table.
         return
+    if not is_usable:
+        yield Info(
+            "Nobody can ask for a reset yet: no active client is enabled for an active connection.",
+            hint="Add both in the admin, and choose the client on the connection's page.",
+            id="dbconnections.I027",
+        )
     for connection in found:
         if connection.user_store not in settings.USER_STORES:
             yield Error(
@@ -256,11 +264,25 @@ def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
     """What is fine for a start, and dangerous in production."""
     if not _is_valid(*all_settings()):
         return
-    if settings.BASE_URL and not settings.BASE_URL.startswith("https://"):
+    if settings.BASE_URL.startswith("http://"):
         yield checks.Warning(
             "Mailed links are not https; anyone on the way can read them.",
             hint='Let DBCONNECTIONS["BASE_URL"] start with https://.',
             id="dbconnections.W014",
+        )
+    netloc = settings.BASE_URL.partition("://")[2].removesuffix("/").lower()
+    host, _port = split_domain_port(netloc)
+    if host and not validate_host(host, django_settings.ALLOWED_HOSTS):
+        yield checks.Warning(
+            f"Mailed links lead to {host}, which is not in ALLOWED_HOSTS.",
+            hint="Add it, or correct BASE_URL.",
+            id="dbconnections.W025",
+        )
+    if not settings.FROM_EMAIL and django_settings.DEFAULT_FROM_EMAIL == "webmaster@localhost":
+        yield checks.Warning(
+            "Mails come from webmaster@localhost, which most mailboxes refuse.",
+            hint='Set DEFAULT_FROM_EMAIL, or DBCONNECTIONS["FROM_EMAIL"].',
+            id="dbconnections.W026",
         )
     if "*" in django_settings.ALLOWED_HOSTS:
         yield checks.Warning(
@@ -283,18 +305,18 @@ def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
         )
     elif settings.RATE_LIMIT_STORAGE.startswith("memory:"):
         yield checks.Warning(
-            "Each process counts requests by itself, so limits grow with the processes.",
-            hint='Set DBCONNECTIONS["RATE_LIMIT_STORAGE"] to a Redis that all of them share.',
+            "Each process counts requests by itself.",
+            hint="With N processes a caller gets N times the limit. If there are several, set "
+            'DBCONNECTIONS["RATE_LIMIT_STORAGE"] to a Redis that all of them share.',
             id="dbconnections.W018",
         )
     if settings.WAKE_UP == "thread":
         yield Info(
-            "Mails are delivered by a thread of the web process. Several processes are fine: no "
-            "ticket is sent by two. Mails left by a process that died wait for the next request, "
-            "and the work of sending can be felt in the time of the requests that follow.",
-            hint="Run `manage.py deliver_reset_emails` every minute or so to send those as well. "
-            "Where that trace of an account's existence is too much, use WAKE_UP 'none' with "
-            "`deliver_reset_emails --loop`, or 'task' with a worker.",
+            "Mails are delivered by a thread of the web process; several processes are fine.",
+            hint="Run `manage.py deliver_reset_emails` every minute or so: it sends what a process "
+            "that died has left behind. Sending also slows the requests that follow, from which a "
+            "patient stranger may tell that an account exists; WAKE_UP 'none' with "
+            "`deliver_reset_emails --loop`, or 'task' with a worker, hides that.",
             id="dbconnections.I019",
         )
 

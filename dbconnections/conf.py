@@ -121,8 +121,8 @@ class Settings:
     )
     MAIL_CAPS: Setting[list[tuple[int, timedelta]]] = Setting(
         [(3, timedelta(minutes=15)), (6, timedelta(days=1))],
-        "Reset mails an address gets at most within each period. Further requests are "
-        "answered as ever, but nothing is sent.",
+        "Reset mails an address gets at most within each period, administrators' aside. Further "
+        "requests are answered as ever, but nothing is sent.",
     )
     FROM_EMAIL = Setting("", "Sender of the mails; empty means `DEFAULT_FROM_EMAIL`.")
     WAKE_UP = Setting(

@@ -30,7 +30,7 @@ from dbconnections.accounts import Account, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.models import ResetTicket, TicketState
-from dbconnections.tickets import database, retrying
+from dbconnections.tickets import database, retrying, writing
 
 logger = logging.getLogger("dbconnections")
 
@@ -98,7 +98,7 @@ def _claim() -> tuple[UUID, list[UUID]] | None:
     claim = uuid4()
     due = ResetTicket.objects.filter(due_at__lte=DatabaseNow())
     features = connections[database()].features
-    with transaction.atomic(using=database()):
+    with writing():
         rows = due.order_by("due_at")
         if features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
@@ -162,7 +162,7 @@ def _send_link(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> st
 
 def _note_sent(ticket: ResetTicket, claim: UUID, account: Account) -> None:
     erasing = ticket.expires_at if ticket.sealed_password else None
-    with transaction.atomic(using=database()):
+    with writing():
         # Locked, so that a newer ticket being bound at this moment is seen by one of the two.
         get_store(ticket.connection.user_store).get(account.id, for_update=True)
         noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(

@@ -22,6 +22,7 @@ def reset_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternativ
         "url": links.mailed_url(ticket.pk, fallback=ticket.base_url),
         "expires_at": ticket.expires_at,
         "password_given": bool(ticket.sealed_password),
+        "asked_by_support": bool(ticket.requested_by),
     }
     return _message("reset", ticket, account, context)
 

@@ -9,7 +9,8 @@ is when to try next, how often it has, and when a mail went out.
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -128,7 +129,7 @@ def hand_over(request: ResetRequest) -> ResetTicket:
 
 def _hand_over(request: ResetRequest) -> tuple[ResetTicket, Account]:
     store = get_store(request.connection.user_store)
-    with transaction.atomic(using=database()):
+    with writing():
         account = store.get(request.account, for_update=True)
         if account is None or not store.is_resettable(account):
             raise Unmailable(TicketState.NO_ACCOUNT)
@@ -184,7 +185,7 @@ def bind(ticket: ResetTicket, claim: UUID) -> Account:
         found = [account.id for account in accounts if store.is_resettable(account)]
     if not found:
         raise Unmailable(TicketState.NO_ACCOUNT)
-    with transaction.atomic(using=database()):
+    with writing():
         # The lock makes concurrent workers count an account's mails one after the other.
         account = store.get(found[0], for_update=True)
         if account is None or not store.is_resettable(account):
@@ -295,7 +296,7 @@ def redeem(
 
 @sensitive_variables()
 def _change(ticket: ResetTicket, password: Secret) -> Account:
-    with transaction.atomic(using=database()):
+    with writing():
         # First and alone: of any number of concurrent attempts the database lets one through.
         # Reading first and writing then would let all through that read in between.
         used = _close(
@@ -340,7 +341,7 @@ def _confirmed(ticket: ResetTicket, retyped: Secret | None) -> Secret:
 def _count_wrong_retype(ticket: ResetTicket) -> int:
     """Count one, and close the ticket if it was one too many; return whether it was."""
     this = ResetTicket.objects.open().filter(pk=ticket.pk)
-    with transaction.atomic(using=database()):
+    with writing():
         this.update(wrong_retypes=F("wrong_retypes") + 1, opened_at=_FIRST_OPENED)
         too_many = this.filter(wrong_retypes__gte=settings.MAX_RETYPES)
         return _close(too_many, revoked_at=DatabaseNow())
@@ -374,6 +375,23 @@ def supersede(newer: ResetTicket, account_id: str) -> None:
 def database() -> str:
     """Return the alias of the database that tickets are written to."""
     return router.db_for_write(ResetTicket)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Open a transaction that is going to write.
+
+    SQLite lets such a one wait for its turn only if it says so at its start. One that reads
+    first, as Django opens them by default, fails with "database is locked" when it comes to write.
+    """
+    connection: Any = transaction.get_connection(database())
+    with ExitStack() as stack:
+        if connection.vendor == "sqlite":
+            connection.ensure_connection()  # which sets the mode as configured
+            stack.callback(setattr, connection, "transaction_mode", connection.transaction_mode)
+            connection.transaction_mode = "IMMEDIATE"
+        stack.enter_context(transaction.atomic(using=database()))
+        yield
 
 
 _FIRST_OPENED = Coalesce("opened_at", DatabaseNow())

@@ -15,7 +15,8 @@ import environ
 env = environ.Env()
 
 SECRET_KEY = "tests-only-0123456789abcdefghijklmnopqrstuvwxyz-0123456789"
-ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1", "login.example.com"]
+DEFAULT_FROM_EMAIL = "noreply@example.com"
 ROOT_URLCONF = "tests.urls"
 USE_TZ = True
 STATIC_URL = "/static/"

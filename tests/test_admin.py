@@ -760,14 +760,26 @@ def test_cap_on_mails_does_not_hold_an_administrator_up(admin_client, jane, conn
         assert deliver_due() == {"sent": 1}
 
 
-def test_user_without_an_address_gets_nothing_and_the_ticket_says_so(admin_client, connection):
-    user = UserFactory(email="")
-    send_to(admin_client, user)
-    assert deliver_due() == {"no_account": 1}
-    ticket = ResetTicket.objects.with_state().get()
-    assert ticket.submitted == user.username
-    assert ticket.current_state == TicketState.NO_ACCOUNT
-    assert not mail.outbox
+@pytest.mark.parametrize("lack", [{"email": ""}, {"is_active": False}, {"password": "!"}])
+def test_user_who_cannot_be_reset_is_told_of_at_once(admin_client, connection, lack):
+    cannot = UserFactory()
+    User.objects.filter(pk=cannot.pk).update(**lack)
+    said = messages_in(send_to(admin_client, UserFactory(), cannot))
+    assert [SENT_TO_USER % 1 in said[0], "1 user cannot be sent one" in said[1]] == [True, True]
+    assert ResetTicket.objects.count() == 1
+    [said] = messages_in(send_to(admin_client, cannot))
+    assert "1 user cannot be sent one" in said
+
+
+def test_mail_of_an_administrator_does_not_claim_the_person_asked(admin_client, connection, jane):
+    send_to(admin_client, jane)
+    deliver_due()
+    [message] = mail.outbox
+    [(html, _type)] = message.alternatives
+    for text in (message.body.replace("\n", " "), html):
+        assert "hopefully you" not in text
+        assert "If this was not you" not in text
+        assert "sends you this mail so that you can choose a new password" in text
 
 
 class Strangers:

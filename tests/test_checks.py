@@ -15,7 +15,7 @@ from django.urls import include, path
 
 from dbconnections import checks
 from dbconnections.conf import all_settings
-from tests.factories import ConnectionFactory
+from tests.factories import ClientFactory, ConnectionFactory
 from tests.support.processes import ROOT
 
 try:
@@ -60,7 +60,11 @@ def mailing(backend: str, timeout: int | None = None) -> dict[str, Any]:
     return {"EMAIL_BACKEND": backend, "EMAIL_TIMEOUT": timeout}
 
 
-IN_MEMORY = mailing("django.core.mail.backends.locmem.EmailBackend")
+SITE = {
+    **mailing("django.core.mail.backends.locmem.EmailBackend"),
+    "ALLOWED_HOSTS": ["login.example.com", "[2001:db8::1]"],
+    "DEFAULT_FROM_EMAIL": "noreply@example.com",
+}
 
 
 def store(backend: str, **options: Any) -> dict[str, Any]:
@@ -127,6 +131,9 @@ WRONG = [
     ("W018", {"RATE_LIMIT_STORAGE": "memory://"}, {}),
     ("I019", {"WAKE_UP": "thread"}, {}),
     ("E020", {}, {"DATABASE_ROUTERS": [f"{__name__}.TicketsElsewhere"]}),
+    ("W025", {"BASE_URL": "https://login.example.org"}, {}),
+    ("W025", {"BASE_URL": "https://login.example.org:8443/"}, {}),
+    ("W026", {}, {"DEFAULT_FROM_EMAIL": "webmaster@localhost"}),
     ("E021", {"WAKE_UP": "task"}, {}),
     ("E021", {"WAKE_UP": "task"}, {"TASKS": {"default": {"BACKEND": DUMMY}}}),
 ]
@@ -143,6 +150,8 @@ FINE = [
     ({"RATE_LIMIT": "5 per minute", "RATE_LIMIT_PAGES": ""}, {}),
     ({"TRUSTED_PROXIES": 2, "DELIVERY_LEASE": timedelta(minutes=5)}, {}),
     ({"MAIL_CAPS": []}, {}),
+    ({"FROM_EMAIL": "noreply@example.com"}, {"DEFAULT_FROM_EMAIL": "webmaster@localhost"}),
+    ({}, {"ALLOWED_HOSTS": [".example.com"]}),
     ({}, {"MIDDLEWARE": [CORS], "CORS_URLS_REGEX": r"^(?!/dbconnections/)"}),
     ({}, {"MIDDLEWARE": [CORS], "CORS_URLS_REGEX": r"^/api/"}),
     ({}, {"CORS_URLS_REGEX": r"^.*$"}),
@@ -160,7 +169,7 @@ def found(settings):
         ours: dict[str, Any], site: dict[str, Any], *, deploy: bool = True, databases: Any = ()
     ) -> dict[str, CheckMessage]:
         settings.DBCONNECTIONS = RIGHT | ours
-        for name, value in (IN_MEMORY | site).items():
+        for name, value in (SITE | site).items():
             setattr(settings, name, value)
         messages = run_checks(
             tags=["dbconnections"], include_deployment_checks=deploy, databases=databases
@@ -215,7 +224,8 @@ def test_settings_that_are_no_dict_are_told(found, settings, value):
 
 @pytest.mark.django_db
 def test_connections_are_checked_where_the_database_is(found):
-    ConnectionFactory(name="Fine", ticket_lifetime=timedelta(hours=24))
+    client = ClientFactory()
+    ConnectionFactory(name="Fine", ticket_lifetime=timedelta(hours=24), clients=[client])
     assert found({}, {}, databases=["default"]) == {}
 
     ConnectionFactory(name="Gone", user_store="ldap")
@@ -230,12 +240,22 @@ def test_connections_are_checked_where_the_database_is(found):
     }
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("enabled", [False, True])
+def test_site_that_nobody_can_ask_yet_is_told(found, enabled):
+    """There may be clients and connections, but none of them belong together."""
+    ConnectionFactory(clients=[ClientFactory(is_active=False)] if enabled else [])
+    ClientFactory()
+    message = found({}, {}, databases=["default"])["I027"]
+    assert (message.level, bool(message.hint)) == (INFO, True)
+
+
 def test_ordinary_check_leaves_the_database_alone():
     # This test has no access to it.
     assert run_checks() is not None
 
 
-@pytest.mark.parametrize("wanted", ["W014", "W015", "W016", "W017", "W018", "I019"])
+@pytest.mark.parametrize("wanted", ["W014", "W015", "W016", "W017", "W018", "I019", "W025", "W026"])
 def test_what_is_fine_for_a_start_is_told_on_deployment_only(found, wanted):
     [(ours, site), *_] = [(ours, site) for name, ours, site in WRONG if name == wanted]
     assert found(ours, site, deploy=False) == {}
@@ -245,7 +265,9 @@ def test_every_id_is_given_once_and_tried_here():
     ids = re.findall(r'id="dbconnections\.([EWI][0-9]{3})"', inspect.getsource(checks))
     assert len(ids) == inspect.getsource(checks).count("id=")
     assert len(set(ids)) == len(ids)
-    assert set(ids) == {name for name, _ours, _site in WRONG} | {"E000", "E008", "E012", "W013"}
+    assert set(ids) == {name for name, _ours, _site in WRONG} | {
+        *("E000", "E008", "E012", "W013", "I027")
+    }
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -164,7 +164,7 @@ def test_mail_is_marked_as_automatic(compose):
 
 @pytest.mark.parametrize(
     ("configured", "expected"),
-    [("", "webmaster@localhost"), ("Acme <no-reply@example.com>", "Acme <no-reply@example.com>")],
+    [("", "noreply@example.com"), ("Acme <no-reply@example.com>", "Acme <no-reply@example.com>")],
 )
 def test_sender_is_the_sites(compose, settings, configured, expected):
     settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"FROM_EMAIL": configured}

@@ -27,10 +27,10 @@ class Command(BaseCommand):
             help="with --loop: seconds between two looks (default: 5)",
         )
 
-    def handle(self, *, loop: bool, interval: float, **options: Any) -> None:
+    def handle(self, *, loop: bool, interval: float, verbosity: int = 1, **options: Any) -> None:
         stop = threading.Event()
         if not loop:
-            self._deliver(stop)
+            self._deliver(stop, verbosity)
             return
 
         def finish(signum: int, frame: FrameType | None) -> None:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         while not stop.is_set():
             failure = None
             try:
-                self._deliver(stop)
+                self._deliver(stop, verbosity)
             except Exception as error:
                 # A database that is away comes back; a command that has ended does not.
                 failure = error
@@ -51,9 +51,9 @@ class Command(BaseCommand):
             stop.wait(interval)
             close_old_connections()
 
-    def _deliver(self, stop: threading.Event) -> None:
+    def _deliver(self, stop: threading.Event, verbosity: int) -> None:
         outcomes = deliver_due(stop)
         for outcome, number in sorted(outcomes.items()):
             self.stdout.write(f"{outcome}: {number}")
-        if not outcomes:
+        if not outcomes and verbosity > 1:
             self.stdout.write(_("Nothing was due."))

@@ -32,6 +32,9 @@ Ask for a new password (Lock 9 and later)
 Ask for a new password and send it along (Lock 8 and older)
   {curl}
   '{lock8_request}'
+
+Three mails in 15 minutes reach an address; DBCONNECTIONS_RATE_LIMIT=0 lifts every limit.
+To start afresh, delete var/.
 """
 
 
@@ -56,7 +59,7 @@ class Command(BaseCommand):
         )
         return INSTRUCTIONS.format(
             base_url=base_url,
-            outbox=f"{base_url}/outbox/" if outbox_directory() else "none, mails are sent",
+            outbox=f"{base_url}/outbox/" if outbox_directory() else "none while DEBUG is off",
             logins="\n  ".join(logins),
             curl=(
                 f"curl -i {base_url}/dbconnections/change_password"

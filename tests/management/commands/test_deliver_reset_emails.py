@@ -63,6 +63,8 @@ def deliver_in_thread() -> None:
 @pytest.mark.django_db
 def test_command_says_that_nothing_was_due(capsys):
     call_command("deliver_reset_emails")
+    assert capsys.readouterr().out == ""
+    call_command("deliver_reset_emails", verbosity=2)
     assert capsys.readouterr().out == "Nothing was due.\n"
 
 
