@@ -30,7 +30,7 @@ lint: $(VENV)/.lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/python -m ruff format --check --quiet
 	@$(BIN)/python -m mypy --no-error-summary
 
-clean:  ## remove what these targets made
+clean:  ## remove what these targets made, but not the demo's data in var/
 	@rm -rf $(VENV) build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
