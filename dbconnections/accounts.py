@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
@@ -55,6 +55,9 @@ class UserStore(Protocol):
 
     def is_resettable(self, account: Account) -> bool:
         """Say whether this account may have its password reset by mail."""
+
+    def is_privileged(self, account: Account) -> bool:
+        """Say whether this account has more than a customer's rights, such as staff."""
 
     def fingerprint(self, account: Account) -> str:
         """Return up to 64 characters that change when password or address changes."""
@@ -105,6 +108,11 @@ class ModelUserStore:
         self.filter = dict(filter or {})
         self.email_verified_field = email_verified_field
         self.model: Any = get_user_model()
+        if email_verified_field:
+            try:
+                self.model._meta.get_field(email_verified_field)
+            except FieldDoesNotExist as error:
+                raise ImproperlyConfigured(f"email_verified_field: {error}") from error
 
     def get_queryset(self) -> QuerySet[AbstractBaseUser]:
         """Return the users this store holds."""
@@ -148,7 +156,10 @@ class ModelUserStore:
         except ValidationError:
             return None
         user = self.get_queryset().filter(pk=key).first()
-        if user is not None and for_update:
+        if user is None or str(user.pk) != account_id:
+            # `007` is a number to Python, but to nobody else the key of account 7.
+            return None
+        if for_update:
             # By key alone: DISTINCT and FOR UPDATE exclude each other.
             user = self.model._default_manager.select_for_update().filter(pk=key).first()
         return self._account(user) if user is not None else None
@@ -160,6 +171,10 @@ class ModelUserStore:
             and user.is_active
             and (user.has_usable_password() or settings.RESET_UNUSABLE_PASSWORDS)
         )
+
+    def is_privileged(self, account: Account) -> bool:
+        user = account.user
+        return bool(getattr(user, "is_staff", False) or getattr(user, "is_superuser", False))
 
     def fingerprint(self, account: Account) -> str:
         # No key: the hash of a salted password hash tells a reader of the database nothing

@@ -28,8 +28,7 @@ def log_sent(ticket: ResetTicket, **kwargs: object) -> None:
 
 @receiver(signals.reset_handed_over)
 def log_handed_over(ticket: ResetTicket, **kwargs: object) -> None:
-    extra = {**facts("scpr", ticket), "requested_by": ticket.requested_by}
-    logger.info("Password reset link handed over.", extra=extra)
+    logger.info("Password reset link handed over.", extra=facts("scpr", ticket))
 
 
 @receiver(signals.password_changed)

@@ -16,6 +16,8 @@ from django.db import DatabaseError, router
 from django.http.request import split_domain_port, validate_host
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
 
 from dbconnections.accounts import get_store
 from dbconnections.conf import all_settings, configured, settings
@@ -192,16 +194,29 @@ def check_urls(**kwargs: Any) -> Iterable[CheckMessage]:
 @register("dbconnections")
 def check_ticket_api(**kwargs: Any) -> Iterable[CheckMessage]:
     """Who may ask for tickets can be told, and where these may lead back to."""
-    for name in ("MANAGEMENT_AUTHENTICATION_CLASSES", "MANAGEMENT_PERMISSION_CLASSES"):
+    kinds: dict[str, type] = {
+        "MANAGEMENT_AUTHENTICATION_CLASSES": BaseAuthentication,
+        "MANAGEMENT_PERMISSION_CLASSES": BasePermission,
+    }
+    for name, kind in kinds.items():
         for path in getattr(settings, name) if _is_valid(name) else ():
             try:
-                import_string(path)
-            except ImportError as error:
+                found = import_string(path)
+            except ImportError:
+                found = None
+            if not (isinstance(found, type) and issubclass(found, kind)):
                 yield Error(
-                    f'DBCONNECTIONS["{name}"] has no usable class {path!r}: {error}',
+                    f'DBCONNECTIONS["{name}"] has {path!r}, which is no {kind.__name__}.',
                     hint="Write the dotted path of a class of Django REST framework's kind.",
                     id="dbconnections.E023",
                 )
+    open_door: tuple[list[str], ...] = ([], ["rest_framework.permissions.AllowAny"])
+    if settings.MANAGEMENT_PERMISSION_CLASSES in open_door:
+        yield Error(
+            "Anybody can have a link to any customer's account: tickets need no permission.",
+            hint='Name a permission class in DBCONNECTIONS["MANAGEMENT_PERMISSION_CLASSES"].',
+            id="dbconnections.E028",
+        )
     for host in settings.RESULT_URL_HOSTS if _is_valid("RESULT_URL_HOSTS") else ():
         if not is_origin(f"https://{host}") or ":" in host:
             yield Error(

@@ -161,9 +161,10 @@ class Settings:
         items=str,
     )
     MANAGEMENT_PERMISSION_CLASSES = Setting(
-        ["rest_framework.permissions.IsAdminUser"],
-        "Which of them may ask for tickets: permission classes, by dotted path. The default "
-        "is staff. A ticket for an account that is staff itself takes a superuser in any case.",
+        ["dbconnections.api.permissions.MayIssueTickets"],
+        "Which of them may ask for tickets: permission classes, by dotted path. The default is "
+        "staff with the permission to add reset tickets. A ticket for an account that is staff "
+        "itself takes a superuser in any case.",
         items=str,
     )
     RESULT_URL_HOSTS: Setting[list[str]] = Setting(

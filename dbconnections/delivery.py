@@ -179,11 +179,13 @@ def _note_sent(ticket: ResetTicket, claim: UUID, account: Account) -> None:
 
 def _notify(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
     account = get_store(ticket.connection.user_store).get(ticket.account)
-    if account is None or not account.email:
-        raise Undeliverable("The account is gone or has no address.")
     # To the address before a change as well: whoever took the account may have changed that too.
-    mailboxes = {ticket.mailbox: ticket.sent_to, canonical(account.email): account.email}
-    for address in filter(None, mailboxes.values()):
+    before = ticket.email if ticket.handed_over_at else ticket.sent_to
+    addresses = filter(None, (before, account.email if account else ""))
+    mailboxes = {canonical(address): address for address in addresses}
+    if account is None or not mailboxes:
+        raise Undeliverable("The account is gone or has no address.")
+    for address in mailboxes.values():
         _send(mailer, mail.changed_message(ticket, account, to=address))
     noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
     retrying(

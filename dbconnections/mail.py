@@ -42,8 +42,9 @@ def _message(
             "account": account.login,
             "user": account.user,
             "requested_at": ticket.requested_at,
-            "ip": ticket.ip or "",
-            "user_agent": device(ticket.user_agent),
+            # Not those of a back end or an administrator, which say nothing to the person.
+            "ip": "" if ticket.requested_by else ticket.ip or "",
+            "user_agent": "" if ticket.requested_by else device(ticket.user_agent),
             "organization": ticket.organization,
             "return_url": ticket.client.result_url,
         }

@@ -405,6 +405,7 @@ class ResetTicket(models.Model):
     )
     include_email_in_redirect = models.BooleanField(_("way back names the address"), default=False)
     mark_email_as_verified = models.BooleanField(_("use verifies the address"), default=False)
+    may_open_staff = models.BooleanField(default=False, editable=False)
     password_given = models.BooleanField(_("password sent along"), default=False)
     sealed_password = models.TextField(blank=True, editable=False)
 

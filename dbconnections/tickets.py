@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -70,6 +70,10 @@ class Unmailable(Exception):
         self.state = state
 
 
+class NotPermitted(Exception):
+    """The account has rights that whoever asks for a link to it lacks."""
+
+
 class Taken(Exception):
     """Another worker has the ticket now, or somebody closed it; this one is to leave it."""
 
@@ -106,6 +110,8 @@ class ResetRequest:
     result_url: str = ""
     include_email_in_redirect: bool = False
     mark_email_as_verified: bool = False
+    may_open_staff: bool = False
+    """Whether a link that is handed over may open an account with more than a customer's rights."""
 
 
 def issue(request: ResetRequest) -> ResetTicket:
@@ -118,9 +124,10 @@ def issue(request: ResetRequest) -> ResetTicket:
 def hand_over(request: ResetRequest) -> ResetTicket:
     """Store a request whose link the caller delivers; nothing is mailed.
 
-    ``request.account`` is the key of its account. Older links to the account stop working, as
-    they do when a mail is sent. Raises ``Unmailable`` where there is no account that may be
-    reset, or ``Busy``.
+    ``request.account`` is the key of its account, and ``request.email``, where the caller named
+    one, its address. Older links to the account stop working, as they do when a mail is sent.
+    Raises ``Unmailable`` where there is no account that may be reset, ``NotPermitted``, or
+    ``Busy``.
     """
     ticket, account = retrying(lambda: _hand_over(request))
     signals.reset_handed_over.send_robust(ResetTicket, ticket=ticket, account=account)
@@ -133,8 +140,20 @@ def _hand_over(request: ResetRequest) -> tuple[ResetTicket, Account]:
         account = store.get(request.account, for_update=True)
         if account is None or not store.is_resettable(account):
             raise Unmailable(TicketState.NO_ACCOUNT)
-        fingerprint = store.fingerprint(account)
-        ticket = _store(request, fingerprint=fingerprint, handed_over_at=DatabaseNow())
+        # Judged on the locked account: its rights or address may have changed since it was found.
+        if request.email and canonical(request.email) != canonical(account.email):
+            raise Unmailable(TicketState.NO_ACCOUNT)
+        if store.is_privileged(account) and not request.may_open_staff:
+            raise NotPermitted
+        ticket = _store(
+            replace(
+                request,
+                email=account.email,
+                username="" if account.email else account.login,
+            ),
+            fingerprint=store.fingerprint(account),
+            handed_over_at=DatabaseNow(),
+        )
         supersede(ticket, account.id)
     return ticket, account
 
@@ -161,6 +180,7 @@ def _store(request: ResetRequest, **columns: Any) -> ResetTicket:
         result_url=request.result_url,
         include_email_in_redirect=request.include_email_in_redirect,
         mark_email_as_verified=request.mark_email_as_verified,
+        may_open_staff=request.may_open_staff,
         requested_at=DatabaseNow(),
         expires_at=DatabaseNow() + (request.lifetime or request.connection.ticket_lifetime),
         **columns,
@@ -175,8 +195,15 @@ def bind(ticket: ResetTicket, claim: UUID) -> Account:
 
     A ticket found to have several accounts is bound to the first; each other one gets a ticket
     of its own, so that the person may choose which to reset. ``claim`` is the worker's. Raises
-    ``Unmailable`` or ``Taken``.
+    ``Unmailable``, ``Taken`` or ``Busy``.
     """
+    account, bound = retrying(lambda: _bind(ticket, claim))
+    vars(ticket).update(bound)
+    return account
+
+
+def _bind(ticket: ResetTicket, claim: UUID) -> tuple[Account, dict[str, str]]:
+    """Return the account, and the columns that tie the ticket to it."""
     store = get_store(ticket.connection.user_store)
     if ticket.account:
         found = [ticket.account]
@@ -194,7 +221,7 @@ def bind(ticket: ResetTicket, claim: UUID) -> Account:
         if ticket.fingerprint not in ("", fingerprint):
             raise Unmailable(TicketState.SUPERSEDED)
         if ticket.sent_to:
-            return account
+            return account, {}
         if _has_newer(ticket, account):
             raise Unmailable(TicketState.SUPERSEDED)
         mailbox = canonical(account.email)
@@ -209,10 +236,9 @@ def bind(ticket: ResetTicket, claim: UUID) -> Account:
         mine = ResetTicket.objects.open().filter(pk=ticket.pk, claim=claim)
         if not mine.update(**bound):
             raise Taken
-        vars(ticket).update(bound)
         for other in found[1:]:
             _split(ticket, other)
-    return account
+    return account, bound
 
 
 def end(ticket: ResetTicket, claim: UUID, state: TicketState) -> None:
@@ -221,12 +247,13 @@ def end(ticket: ResetTicket, claim: UUID, state: TicketState) -> None:
     A link mailed before goes on working when mailing it once more fails.
     """
     mine = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
-    if ticket.sent_at and state == TicketState.UNDELIVERABLE:
+    is_out = ticket.sent_at or ticket.handed_over_at
+    if is_out and state == TicketState.UNDELIVERABLE:
         mine.update(claim=None, due_at=ticket.expires_at if ticket.sealed_password else None)
         return
     column = _ENDING_COLUMNS.get(state)
     _close(mine, **{column: DatabaseNow()} if column else {})
-    if not ticket.sent_at:
+    if not is_out:
         _say_refused(state.value, ticket, stage="request")
 
 
@@ -460,6 +487,9 @@ def _account(ticket: ResetTicket, *, for_update: bool = False) -> Account:
         raise TicketRefused(Reason.CLOSED, ticket)
     if not constant_time_compare(store.fingerprint(account), ticket.fingerprint):
         raise TicketRefused(Reason.CHANGED, ticket)
+    # A back end may keep its link until the account has risen to rights it was not to have.
+    if ticket.handed_over_at and not ticket.may_open_staff and store.is_privileged(account):
+        raise TicketRefused(Reason.CLOSED, ticket)
     return account
 
 

@@ -30,7 +30,7 @@ DEFAULTS = {
     "DELIVERY_MAX_DELAY": timedelta(minutes=15),
     "EMAIL_TIMEOUT": timedelta(seconds=30),
     "MANAGEMENT_AUTHENTICATION_CLASSES": ["dbconnections.api.authentication.BearerAuthentication"],
-    "MANAGEMENT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "MANAGEMENT_PERMISSION_CLASSES": ["dbconnections.api.permissions.MayIssueTickets"],
     "RESULT_URL_HOSTS": [],
     "MAX_RETYPES": 5,
 }

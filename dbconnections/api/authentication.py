@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.apps import apps
+from django.utils.translation import gettext as _
 from rest_framework.authentication import TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 
@@ -19,3 +21,10 @@ class BearerAuthentication(TokenAuthentication):
         if not apps.is_installed("rest_framework.authtoken"):
             return None
         return super().authenticate(request)
+
+    def authenticate_credentials(self, key: str) -> tuple[Any, Any]:
+        if not key.isprintable():
+            # PostgreSQL refuses to look for a NUL.
+            raise AuthenticationFailed(_("Invalid token."))
+        credentials: tuple[Any, Any] = super().authenticate_credentials(key)
+        return credentials

@@ -48,7 +48,7 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, Any]:
         """Return the body; its order of keys is part of the contract."""
-        return superset(NAMES[self.status], self.code, self.message, self.status)
+        return superset(NAMES.get(self.status, "Error"), self.code, self.message, self.status)
 
 
 class InvalidRequest(ApiError):
@@ -228,13 +228,13 @@ def superset(
 def first_message(detail: Any) -> str:
     """Return the first sentence of DRF's nested error details."""
     while isinstance(detail, dict | list):
-        detail = next(iter(detail.values() if isinstance(detail, dict) else detail))
-    return str(detail)
+        detail = next(iter(detail.values() if isinstance(detail, dict) else detail), "")
+    return str(detail) or _("The request was refused.")
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response:
     """Turn any exception into an answer; DRF's exception handler for this app's views."""
-    error = exc if isinstance(exc, ApiError) else _translate(exc)
+    error = exc if isinstance(exc, ApiError) else _translate(exc, context)
     set_rollback()
     response = Response(error.body(), status=error.status, headers=error.headers)
     if error.status == 500:
@@ -242,7 +242,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response:
     return response
 
 
-def _translate(exc: Exception) -> ApiError:
+def _translate(exc: Exception, context: dict[str, Any]) -> ApiError:
     """Give an exception of Django or DRF its code and sentence; anything else is a 500."""
     match exc:
         case exceptions.MethodNotAllowed():
@@ -252,14 +252,14 @@ def _translate(exc: Exception) -> ApiError:
             )
             return ApiError("method_not_allowed", message, 405)
         case exceptions.UnsupportedMediaType():
+            types = " or ".join(parser.media_type for parser in context["view"].parser_classes)
             message = _(
-                "Send the body as application/json or application/x-www-form-urlencoded, in "
-                "UTF-8, and say so in the Content-Type header."
-            )
+                "Send the body as %(types)s, in UTF-8, and say so in the Content-Type header."
+            ) % {"types": types}
             return ApiError("unsupported_media_type", message, 415)
         case exceptions.Throttled():
             return ApiError("too_many_requests", _("Too many requests. Try again later."), 429)
-        case exceptions.APIException(status_code=status) if status in NAMES and status < 500:
+        case exceptions.APIException(status_code=status) if status < 500 or status == 503:
             codes = exc.get_codes()
             code = codes if isinstance(codes, str) else "invalid_request"
             error = ApiError(code, first_message(exc.detail), status)

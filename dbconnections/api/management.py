@@ -45,15 +45,13 @@ class PasswordChangeTicketView(Endpoint):
         if fields["mark_email_as_verified"] and not store.records_verification():
             raise errors.VerificationNotRecorded
         account = find_account(store, fields)
-        if is_staff(account.user) and not getattr(request.user, "is_superuser", False):
-            raise errors.AccountIsStaff
         try:
             ticket = tickets.hand_over(
                 tickets.ResetRequest(
                     client=client,
                     connection=connection,
                     account=account.id,
-                    email=account.email,
+                    email=fields["email"],
                     organization=fields["organization_id"],
                     ip=self.ip,
                     user_agent=printable(request.META.get("HTTP_USER_AGENT", ""), 255),
@@ -63,8 +61,11 @@ class PasswordChangeTicketView(Endpoint):
                     result_url=fields["result_url"],
                     include_email_in_redirect=fields["includeEmailInRedirect"],
                     mark_email_as_verified=fields["mark_email_as_verified"],
+                    may_open_staff=getattr(request.user, "is_superuser", False) is True,
                 )
             )
+        except tickets.NotPermitted:
+            raise errors.AccountIsStaff from None
         except tickets.Unmailable:
             raise errors.AccountNotResettable from None
         # Auth0's own end in `#`, after which callers append what is for the page alone.
@@ -98,8 +99,9 @@ def find_client_and_connection(fields: dict[str, Any]) -> tuple[Client, Connecti
 
 def find_account(store: UserStore, fields: dict[str, Any]) -> Account:
     """Return the account that is meant, if it may be reset."""
-    if user_id := fields["user_id"].removeprefix(USER_ID_PREFIX):
-        account = store.get(user_id)
+    if user_id := fields["user_id"]:
+        # As it is first: whoever came from Auth0 may have kept its ids as they were.
+        account = store.get(user_id) or store.get(user_id.removeprefix(USER_ID_PREFIX))
         found = [account] if account else []
     else:
         found = store.find(email=fields["email"])
@@ -120,8 +122,3 @@ def may_lead_to(result_url: str, client: Client) -> bool:
     target, own = urlsplit(result_url), urlsplit(client.result_url)
     is_own = (target.scheme, target.netloc) == (own.scheme, own.netloc)
     return is_own or target.hostname in settings.RESULT_URL_HOSTS
-
-
-def is_staff(user: Any) -> bool:
-    """Say whether an account has more than a customer's rights."""
-    return bool(getattr(user, "is_staff", False) or getattr(user, "is_superuser", False))

@@ -6,6 +6,7 @@ something is a form the person submits.
 """
 
 import math
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -31,6 +32,9 @@ from dbconnections.tickets import Reason, TicketRefused
 
 # "token" in the name has Django, and most trackers, leave the value out of error reports.
 COOKIE = "dbconnections_reset_token"
+
+# How long after a change the way back names the address.
+REDIRECT_WINDOW = timedelta(minutes=15)
 
 # Auth0's own sentence, which front ends show.
 SUCCESS_MESSAGE = "You can now login to the application with the new password."
@@ -232,7 +236,10 @@ def way_back(ticket: ResetTicket) -> str:
     """Return where the last page leads back to, with what is to be told there."""
     if not ticket.return_address:
         return ""
-    more = {"email": ticket.email} if ticket.include_email_in_redirect else {}
+    more = {}
+    # Not for ever: whoever opens the spent link later is not to read the address here.
+    if ticket.used_at and timezone.now() - ticket.used_at < REDIRECT_WINDOW:
+        more["email"] = ticket.email if ticket.include_email_in_redirect else ""
     if ticket.handed_over_at:
         # A back end named it; in a public request it is anybody's text.
         more["organization_id"] = ticket.organization

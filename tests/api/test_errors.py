@@ -171,6 +171,8 @@ def test_error_mail_shows_no_password_of_a_form_not_read_yet(
         (exceptions.PermissionDenied(), 403, "permission_denied"),
         (exceptions.ParseError(), 400, "parse_error"),
         (exceptions.Throttled(wait=5), 429, "too_many_requests"),
+        (exceptions.ValidationError([]), 400, "invalid_request"),
+        (exceptions.AuthenticationFailed({}), 403, "invalid_request"),
         (exceptions.ValidationError({"email": ["Wrong.", "Very wrong."]}), 400, "invalid_request"),
     ],
     ids=repr,

@@ -7,14 +7,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core import mail
 from django.test import Client as Browser
 from django.test import modify_settings
+from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from dbconnections import delivery, signals
-from dbconnections.accounts import ModelUserStore
+from dbconnections.accounts import Account, ModelUserStore
 from dbconnections.models import ResetTicket, TicketState
 from tests.api.wire import assert_error, assert_nothing_done
 from tests.factories import (
@@ -35,7 +36,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def backend() -> User:
     """The user a back end calls as."""
-    return UserFactory(username="backend", is_staff=True)
+    user: User = UserFactory(username="backend", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="add_resetticket"))
+    return user
 
 
 @pytest.fixture
@@ -126,7 +129,7 @@ def test_ticket_tells_the_administrator_all(link, connection, caplog):
     assert ticket.organization == "org_1"
     assert [label for label, _time in ticket.timeline()] == ["requested", "handed over"]
     [record] = caplog.records
-    assert (record.event, record.requested_by) == ("scpr", "backend")
+    assert record.event == "scpr"
     assert "jane" not in json.dumps(vars(record), default=str)
 
 
@@ -144,11 +147,37 @@ def test_receivers_are_told(link, jane):
     assert heard == [(ResetTicket.objects.get().pk, str(jane.pk))]
 
 
+def test_owner_is_told_at_the_address_before_a_change_as_well(link, client, jane):
+    """Whoever took the account may change its address before the mail goes out."""
+    set_password(client, link())
+    User.objects.filter(pk=jane.pk).update(email="thief@example.org")
+    assert delivery.deliver_due() == {"notified": 1}
+    told = {address for message in mail.outbox for address in message.to}
+    assert told == {"jane@example.com", "thief@example.org"}
+
+
+def test_owner_is_told_even_if_the_address_was_taken_away(link, client, jane):
+    set_password(client, link())
+    User.objects.filter(pk=jane.pk).update(email="")
+    assert delivery.deliver_due() == {"notified": 1}
+    assert [message.to for message in mail.outbox] == [["jane@example.com"]]
+
+
+def test_failing_to_mail_it_leaves_the_link_alone(link, client, connection):
+    url = link()
+    ticket = ResetTicket.objects.get()
+    delivery.send_again(ticket)
+    ResetTicket.objects.update(attempts=99)
+    assert delivery.deliver_due() == {"undeliverable": 1}
+    assert client.get(url, follow=True).status_code == 200
+
+
 def test_administrator_may_have_it_mailed_after_all(link, client):
     url = link()
     assert delivery.send_again(ResetTicket.objects.get())
     assert delivery.deliver_due() == {"sent": 1}
     assert link_in(mail.outbox[0]) == url.removesuffix("#")
+    assert "127.0.0.1" not in mail.outbox[0].body, "which is the back end's"
     ticket = ResetTicket.objects.get()
     assert (ticket.sent_to, ticket.mailbox) == ("jane@example.com", "jane@example.com")
 
@@ -248,6 +277,13 @@ def test_way_back_names_address_and_organization_when_asked_to(link, client, wit
     assert (found["email"], found["organization_id"]) == (["jane@example.com"], ["org_1"])
 
 
+def test_way_back_does_not_name_the_address_for_ever(link, client, with_way_back):
+    set_password(client, link(includeEmailInRedirect=True))
+    for minutes, is_named in ((14, True), (16, False)):
+        ResetTicket.objects.update(used_at=timezone.now() - timedelta(minutes=minutes))
+        assert ("email" in way_back(client.get("/dbconnections/reset/done/"))) == is_named
+
+
 @pytest.mark.parametrize(
     "result_url",
     [
@@ -313,7 +349,7 @@ def test_nobody_without_a_token(post, jane):
 
 
 @pytest.mark.parametrize(
-    "header", ["Bearer", "Bearer x", "Bearer a b", "Bearer \xff", "Basic eDp4"]
+    "header", ["Bearer", "Bearer x", "Bearer a b", "Bearer \xff", "Bearer a\0", "Basic eDp4"]
 )
 def test_token_that_is_none(post, jane, header):
     response = post({"user_id": str(jane.pk)}, headers={"Authorization": header})
@@ -333,6 +369,16 @@ def test_customers_may_not(post, jane):
     assert_nothing_done()
 
 
+@pytest.mark.parametrize("rights", [{"is_staff": True}, {"permitted": True}])
+def test_staff_without_the_permission_may_not(post, jane, backend, rights):
+    """Nor may those who have it without being staff."""
+    caller = UserFactory(is_staff=rights.get("is_staff", False))
+    if "permitted" in rights:
+        caller.user_permissions.set(backend.user_permissions.all())
+    body = assert_error(post({"user_id": str(jane.pk)}, by=caller), 403, "permission_denied")
+    assert "permission to add reset tickets" in body["message"]
+
+
 def test_inactive_staff_may_not(post, jane, backend):
     backend.is_active = False
     backend.save()
@@ -347,7 +393,41 @@ def test_link_to_staff_takes_a_superuser(post, backend, rights):
     assert_nothing_done()
     backend.is_superuser = True
     backend.save()
-    assert post({"user_id": str(target.pk)}).status_code == 201
+    response = post({"user_id": str(target.pk)})
+    assert response.status_code == 201
+    page = set_password(Browser(), response.json()["ticket"])
+    assert "Your new password is set" in page.content.decode()
+
+
+@pytest.mark.parametrize("rights", [{"is_staff": True}, {"is_superuser": True}])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_link_is_not_kept_until_its_account_becomes_staff(link, client, jane, rights, is_open):
+    url = link()
+    page = client.get(url, follow=True) if is_open else None
+    User.objects.filter(pk=jane.pk).update(**rights)
+    if page:
+        response = submit(client, page, new_password1=NEW, new_password2=NEW)
+    else:
+        response = client.get(url, follow=True)
+    assert response.status_code == 410
+    jane.refresh_from_db()
+    assert not jane.check_password(NEW)
+
+
+@pytest.mark.parametrize("change", [{"is_staff": True}, {"email": "victim@example.org"}])
+def test_account_that_changes_while_it_is_looked_for(post, jane, connection, monkeypatch, change):
+    """Rights and address are judged on the row that is locked, not on the one found before."""
+    get = ModelUserStore.get
+
+    def get_after_change(self: Any, account_id: str, *, for_update: bool = False) -> Any:
+        if for_update:
+            User.objects.filter(pk=jane.pk).update(**change)
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", get_after_change)
+    fields = {"email": jane.email, "connection_id": connection.connection_id}
+    assert post(fields).status_code == (403 if "is_staff" in change else 400)
+    assert_nothing_done()
 
 
 def test_site_without_tokens_lets_nobody_in(post, jane):
@@ -375,10 +455,57 @@ def test_refusals_are_logged(post, jane, caplog):
 # For whom
 
 
-@pytest.mark.parametrize("user_id", ["999999", "x", "auth0|x", "0", "-1", "9" * 200, "1.5", "None"])
+@pytest.mark.parametrize(
+    "user_id", ["999999", "x", "auth0|x", "auth0|", "0", "-1", "9" * 200, "1.5", "None"]
+)
 def test_account_there_is_not(post, user_id):
+    UserFactory(username="")
     body = assert_error(post({"user_id": user_id}), 404, "inexistent_user")
     assert body["message"] == "The user does not exist."
+
+
+@pytest.mark.parametrize("form", ["0%d", "+%d", "%d_0", "auth0| %d", "auth0|auth0|%d"])
+def test_user_id_is_read_exactly(post, form):
+    """What Python reads as the same number is another id to the back end that sends it."""
+    UserFactory(pk=471)
+    UserFactory(pk=4710)
+    assert_error(post({"user_id": form % 471}), 404, "inexistent_user")
+
+
+def test_user_id_that_has_the_prefix_itself(post, configure):
+    configure(USER_STORES={"default": {"BACKEND": f"{__name__}.Directory"}})
+    for user_id, key in (("auth0|5f1", "auth0|5f1"), ("6e2", "6e2"), ("auth0|6e2", "6e2")):
+        assert post({"user_id": user_id}).status_code == 201
+        assert ResetTicket.objects.latest().account == key
+
+
+def test_account_without_address_where_the_store_resets_such(post, configure):
+    configure(USER_STORES={"default": {"BACKEND": f"{__name__}.Directory"}})
+    assert post({"user_id": "5f1"}).status_code == 201
+    ticket = ResetTicket.objects.get()
+    assert (ticket.email, ticket.username) == ("", "login of 5f1")
+
+
+def test_store_says_who_is_privileged(post, configure):
+    configure(USER_STORES={"default": {"BACKEND": f"{__name__}.Directory"}})
+    assert_error(post({"user_id": "root"}), 403, "insufficient_scope")
+
+
+class Directory:
+    """A store of accounts that are not Django's, and have no address."""
+
+    def get(self, account_id: str, *, for_update: bool = False) -> Account | None:
+        known = account_id in {"auth0|5f1", "5f1", "6e2", "root"}
+        return Account(account_id, "", f"login of {account_id}", user={}) if known else None
+
+    def is_resettable(self, account: Account) -> bool:
+        return True
+
+    def is_privileged(self, account: Account) -> bool:
+        return account.id == "root"
+
+    def fingerprint(self, account: Account) -> str:
+        return "x"
 
 
 def test_address_there_is_not(post, connection):
@@ -485,12 +612,13 @@ def test_other_methods(client, backend, connection, method):
 
 
 def test_body_that_is_no_json(post):
-    assert_error(post("{", by=UserFactory(is_staff=True)), 400, "invalid_request")
+    assert_error(post("{"), 400, "invalid_request")
 
 
 def test_form_is_refused(post):
     response = post("user_id=1", content_type="application/x-www-form-urlencoded")
-    assert_error(response, 415, "unsupported_media_type")
+    body = assert_error(response, 415, "unsupported_media_type")
+    assert "form" not in body["message"]
 
 
 def test_database_that_cannot_decide(post, jane, monkeypatch):
