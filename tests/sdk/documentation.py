@@ -1,0 +1,81 @@
+"""The page *Coming from Auth0*: its code, which is what the tests run, and its table.
+
+`python -m tests.sdk.documentation` writes the table.
+"""
+
+import re
+from pathlib import Path
+
+from tests.sdk.clients import CLIENTS, Client
+
+PAGE = Path(__file__).parents[2] / "docs" / "coming-from-auth0.md"
+
+# What the page's code says where each reader has something else.
+DOMAIN = "login.example.com"
+ORIGIN = "https://app.example.com"
+CLIENT_ID = "YOUR_CLIENT_ID"
+CONNECTION = "Username-Password-Authentication"
+ADDRESS = "jane@example.com"
+
+_SNIPPET = re.compile(r"^<!-- snippet: (\S+) -->\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_TABLE = re.compile(r"(<!-- clients: .*? -->\n).*(<!-- /clients -->)", re.DOTALL)
+
+# The address and what stands around it, in JavaScript, Python, JSON and a form.
+_EMAIL = re.compile(rf"""(?P<before>,\s*|&)(?P<q>["']?)email(?P=q)(?P<is>: |=)"?{ADDRESS}"?""")
+
+
+def snippets() -> dict[str, str]:
+    """Return the page's code by name."""
+    return dict(_SNIPPET.findall(PAGE.read_text()))
+
+
+def snippet(name: str) -> str:
+    """Return the code of that name."""
+    return snippets()[name]
+
+
+def without_email(code: str) -> str:
+    """Return code that does not give an address."""
+    return _EMAIL.sub("", code)
+
+
+def with_password(code: str, password: str) -> str:
+    """Return code that gives a password beside the address."""
+
+    def add(email: re.Match[str]) -> str:
+        quote = "" if email["before"] == "&" else '"'
+        name = f"{email['q']}password{email['q']}"
+        return f"{email[0]}{email['before']}{name}{email['is']}{quote}{password}{quote}"
+
+    return _EMAIL.sub(add, code)
+
+
+def table(api: str = "authentication") -> str:
+    """Return the table of an API's clients in Markdown."""
+    lines = [
+        "| client | version | status of an error | its code | its sentence | sends a password |",
+        "|---|---|---|---|---|---|",
+        *(row(client) for client in CLIENTS if client.api == api),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def row(client: Client) -> str:
+    """Return a client's line in the table."""
+    fields = [shown(path) for path in (client.status, client.error_code, client.sentence)]
+    sends_password = "if given one" if client.sends_password else "never"
+    return f"| {' | '.join([client.name, client.version, *fields, sends_password])} |"
+
+
+def shown(path: str) -> str:
+    """Return where callers find something: a field as code, anything else in words."""
+    return f"`{path}`" if path and " " not in path else path or "—"
+
+
+def with_table(text: str) -> str:
+    """Return the page with its table made anew."""
+    return _TABLE.sub(lambda part: f"{part[1]}{table()}{part[2]}", text)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text()))
