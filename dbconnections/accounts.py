@@ -59,6 +59,9 @@ class UserStore(Protocol):
     def is_privileged(self, account: Account) -> bool:
         """Say whether this account has more than a customer's rights, such as staff."""
 
+    def personal_data(self, account: Account) -> list[str]:
+        """Return names, nicknames and addresses that a password may not contain."""
+
     def fingerprint(self, account: Account) -> str:
         """Return up to 64 characters that change when password or address changes."""
 
@@ -97,15 +100,18 @@ class ModelUserStore:
 
     ``filter`` holds keyword arguments for ``QuerySet.filter``. A subclass may override
     ``get_queryset`` for anything else. ``email_verified_field`` names the model's boolean field
-    for a verified address, if it has one.
+    for a verified address, if it has one. ``personal_fields`` are those, beside login and
+    address, that a password may not contain where its connection forbids personal data.
     """
 
     def __init__(
         self,
         filter: Mapping[str, Any] | None = None,  # noqa: A002
         email_verified_field: str = "",
+        personal_fields: Iterable[str] = ("first_name", "last_name", "name", "nickname"),
     ) -> None:
         self.filter = dict(filter or {})
+        self.personal_fields = tuple(personal_fields)
         self.email_verified_field = email_verified_field
         self.model: Any = get_user_model()
         if email_verified_field:
@@ -175,6 +181,10 @@ class ModelUserStore:
     def is_privileged(self, account: Account) -> bool:
         user = account.user
         return bool(getattr(user, "is_staff", False) or getattr(user, "is_superuser", False))
+
+    def personal_data(self, account: Account) -> list[str]:
+        known = (getattr(account.user, field, "") for field in self.personal_fields)
+        return [str(value) for value in (account.login, account.email, *known) if value]
 
     def fingerprint(self, account: Account) -> str:
         # No key: the hash of a salted password hash tells a reader of the database nothing

@@ -95,6 +95,11 @@ class Settings:
         "Characters a password may have; a longer one is refused before any rule or hasher "
         "sees it, never shortened (OWASP ASVS 4.0.3, 2.1.2).",
     )
+    SITE_VALIDATORS = Setting(
+        True,
+        "Whether `AUTH_PASSWORD_VALIDATORS` judge a password as well, beside its connection's "
+        "policy.",
+    )
     MAX_BODY_SIZE = Setting(8192, "Bytes a request body may have; a larger one is answered 413.")
     RATE_LIMIT = Setting(
         "10/10 minutes",

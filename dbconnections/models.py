@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router
 from django.db.models import (
@@ -24,6 +25,12 @@ from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
 from dbconnections.clock import DatabaseNow
+from dbconnections.passwords.policy import (
+    MAX_HISTORY,
+    MAX_MIN_LENGTH,
+    from_options,
+    validate_words,
+)
 from dbconnections.validators import (
     validate_connection_name,
     validate_identifier,
@@ -165,6 +172,28 @@ class AllowedOrigin(models.Model):
         return self.origin
 
 
+class PasswordPolicy(models.TextChoices):
+    """The levels of strength, as Auth0 has them, and one's own."""
+
+    NONE = "none", _("None: at least 1 character")
+    LOW = "low", _("Low: at least 6 characters")
+    FAIR = "fair", _("Fair: at least 8, with lower case, upper case and numbers")
+    GOOD = "good", _("Good: at least 8, with three of lower, upper, numbers, special")
+    EXCELLENT = (
+        "excellent",
+        _("Excellent: at least 10, as Good, and never three equal characters in a row"),
+    )
+    CUSTOM = "custom", _("Custom: as chosen below")
+
+
+class PasswordDictionary(models.IntegerChoices):
+    """Sizes of the dictionary."""
+
+    OFF = 0, _("Off")
+    SMALL = 10_000, _("The 10,000 most common")
+    LARGE = 100_000, _("The 100,000 most common")
+
+
 class Connection(models.Model):
     """A set of accounts, and the rules for their passwords and links."""
 
@@ -233,6 +262,51 @@ class Connection(models.Model):
         ),
     )
 
+    password_policy = models.CharField(
+        _("password strength"),
+        max_length=16,
+        choices=PasswordPolicy,
+        default=PasswordPolicy.GOOD,
+        help_text=_("What a new password must have; old ones keep working."),
+    )
+    password_min_length = models.PositiveSmallIntegerField(
+        _("minimum length"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_MIN_LENGTH)],
+        help_text=_("In place of the strength's own; 15 is recommended, 128 the most."),
+    )
+    password_complexity = models.JSONField(
+        _("custom strength"),
+        default=dict,
+        blank=True,
+        help_text=_("For the strength Custom: Auth0's password_options.complexity."),
+    )
+    password_history_size = models.PositiveSmallIntegerField(
+        _("password history"),
+        default=0,
+        validators=[MaxValueValidator(MAX_HISTORY)],
+        help_text=_("How many of an account's last passwords are refused, up to 24; 0 for none."),
+    )
+    password_dictionary = models.PositiveIntegerField(
+        _("password dictionary"),
+        choices=PasswordDictionary,
+        default=PasswordDictionary.OFF,
+        help_text=_("How many of the most common passwords are refused."),
+    )
+    password_dictionary_words = models.JSONField(
+        _("own dictionary"),
+        default=list,
+        blank=True,
+        validators=[validate_words],
+        help_text=_("Passwords refused as well, such as the name of your product."),
+    )
+    password_no_personal_info = models.BooleanField(
+        _("no personal data"),
+        default=False,
+        help_text=_("On: a password may not contain any part of name, username or address."),
+    )
+
     class Meta:
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
@@ -244,6 +318,14 @@ class Connection(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.connection_id = self.connection_id or generate_connection_id()
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        super().clean()
+        if self.password_policy == PasswordPolicy.CUSTOM:
+            try:
+                from_options(self.password_complexity)
+            except ValidationError as error:
+                raise ValidationError({"password_complexity": error}) from error
 
     @property
     def is_database(self) -> bool:

@@ -340,8 +340,10 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
             _open(ticket.pk)
             raise TicketRefused(Reason.CLOSED, ticket)
         account = _account(ticket, for_update=True)
-        passwords.check(password, account.user)
         store = get_store(ticket.connection.user_store)
+        policy = passwords.policy_of(ticket.connection)
+        personal = store.personal_data(account) if policy.refuses_personal_data else ()
+        passwords.check(password, policy, user=account.user, personal=personal)
         store.set_password(account, password.reveal())
         if ticket.mark_email_as_verified:
             store.mark_email_verified(account)

@@ -45,6 +45,7 @@ class ConnectionFactory(factory.django.DjangoModelFactory):
         skip_postgeneration_save = True
 
     name = factory.Sequence(lambda n: f"Users-{n}")
+    password_policy = "none"  # what the site's validators say is enough for most tests
 
     @factory.post_generation
     def clients(self: Connection, create: bool, clients: Any, **kwargs: Any) -> None:

@@ -15,7 +15,7 @@ import django
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
-from django.contrib.auth.password_validation import MinimumLengthValidator
+from django.contrib.auth.password_validation import NumericPasswordValidator
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import OperationalError, transaction
@@ -500,7 +500,7 @@ FAILURES = {
     "user": lambda patch: patch.setattr(User, "save", fail_without_words),
     "hasher": lambda patch: patch.setattr(MD5PasswordHasher, "encode", fail_without_words),
     "validator": lambda patch: patch.setattr(
-        MinimumLengthValidator, "validate", fail_without_words
+        NumericPasswordValidator, "validate", fail_without_words
     ),
 }
 

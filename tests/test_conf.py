@@ -13,6 +13,7 @@ DEFAULTS = {
     "USER_STORES": {"default": {"BACKEND": "dbconnections.accounts.ModelUserStore"}},
     "RESET_UNUSABLE_PASSWORDS": False,
     "PASSWORD_MAX_LENGTH": 128,
+    "SITE_VALIDATORS": True,
     "MAX_BODY_SIZE": 8192,
     "RATE_LIMIT": "10/10 minutes",
     "RATE_LIMIT_PER_IP": "100/10 minutes",

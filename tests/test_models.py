@@ -278,3 +278,7 @@ def test_deleting_client_or_connection_deletes_its_tickets():
     for thing in ("client", "connection"):
         getattr(ResetTicketFactory(), thing).delete()
         assert not ResetTicket.objects.exists()
+
+
+def test_new_connections_ask_for_good_passwords():
+    assert Connection().password_policy == "good"

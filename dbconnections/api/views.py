@@ -63,7 +63,7 @@ class ChangePasswordView(Endpoint):
         if password:
             if not client.accepts_password or (caller and caller.is_lock_9_or_later):
                 raise errors.PasswordNotAllowed
-            self._check(password, fields["email"])
+            self._check(password, connection, fields["email"])
         tickets.issue(
             tickets.ResetRequest(
                 client=client,
@@ -127,7 +127,7 @@ class ChangePasswordView(Endpoint):
             raise errors.SelfServiceDisabled
         return client, connection
 
-    def _check(self, password: Secret, email: str) -> None:
+    def _check(self, password: Secret, connection: Connection, email: str) -> None:
         """Check what needs no account: rules that do would tell who has one.
 
         Likeness to the submitted address is checked against the address itself, looked up
@@ -137,7 +137,8 @@ class ChangePasswordView(Endpoint):
         stranger = model()
         setattr(stranger, model.get_email_field_name(), email)
         try:
-            passwords.check(password, stranger=stranger)
+            policy = passwords.policy_of(connection)
+            passwords.check(password, policy, stranger=stranger, personal=[email])
         except passwords.PasswordRefused as refused:
             raise errors.WeakPassword(refused) from None
 

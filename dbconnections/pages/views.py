@@ -205,7 +205,10 @@ class ResetView(Page):
     ) -> HttpResponse:
         form = form or form_for(ticket)
         name = "new_password" if isinstance(form, NewPasswordForm) else "confirm"
-        return self.page(name, ticket, status, form=form, rules=passwords.rules(), **context)
+        policy = passwords.with_site(passwords.policy_of(ticket.connection))
+        context["rules"] = [rule.sentence() for rule in policy.rules()]
+        context["rules"] += passwords.sentences(policy)
+        return self.page(name, ticket, status, form=form, **context)
 
 
 class DoneView(Page):

@@ -1,9 +1,20 @@
 """What a good password is.
 
-Pure rules: nothing here knows a request, a ticket or a mail. The site's
-``AUTH_PASSWORD_VALIDATORS`` decide, and what they say is reported the way Auth0 does.
+Pure rules: nothing here knows a request, a ticket or a mail. A connection's policy decides, and the
+site's ``AUTH_PASSWORD_VALIDATORS``; what they say is reported the way Auth0 does.
 """
 
-from dbconnections.passwords.policy import PasswordRefused, Rule, check, rules
+from dbconnections.passwords.check import check, sentences, with_site
+from dbconnections.passwords.policy import LEVELS, Policy, from_options, policy_of
+from dbconnections.passwords.refusal import PasswordRefused
 
-__all__ = ["PasswordRefused", "Rule", "check", "rules"]
+__all__ = [
+    "LEVELS",
+    "PasswordRefused",
+    "Policy",
+    "check",
+    "from_options",
+    "policy_of",
+    "sentences",
+    "with_site",
+]

@@ -1,155 +1,182 @@
-"""The rules a password must meet, and the error that says which it does not."""
+"""What a connection asks of a password, as a value."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.password_validation import (
-    CommonPasswordValidator,
-    MinimumLengthValidator,
-    UserAttributeSimilarityValidator,
-    get_default_password_validators,
-    password_validators_help_texts,
-)
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
+from django.utils.translation import ngettext
 
-from dbconnections.conf import settings
-from dbconnections.secret import Secret
+from dbconnections.passwords.dictionary import is_common
+from dbconnections.passwords.rules import (
+    ALL_TYPES,
+    CharacterType,
+    Contains,
+    ContainsAtLeast,
+    MaxBytes,
+    MinLength,
+    NoIdentical,
+    NoSequential,
+    Rule,
+)
+
+if TYPE_CHECKING:
+    from dbconnections.models import Connection
+
+# Auth0's limits of a connection's options.
+MAX_MIN_LENGTH = 128
+MAX_HISTORY = 24
+MAX_WORDS = 200
+MAX_WORD_LENGTH = 50
+
+CUSTOM = "custom"
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule and whether the password meets it, in the form of Auth0's rule objects."""
+class Policy:
+    """Everything that can be asked of a password."""
 
-    message: str
-    code: str
-    format: tuple[int, ...]
-    verified: bool
+    min_length: int = 1
+    types: tuple[CharacterType, ...] = ()
+    three_of_four: bool = False
+    blocks_identical: bool = False
+    blocks_sequential: bool = False
+    max_bytes: int = 0
+    """Most bytes in UTF-8; 0 is no limit."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON object; ``format`` is left out when empty, as Auth0 does."""
-        body = asdict(self)
-        if not self.format:
-            del body["format"]
-        return body
+    common: int = 0
+    """How many of the most common passwords are refused; 0 is none."""
 
-    def __str__(self) -> str:
-        return self.message % self.format if "%d" in self.message else self.message
+    words: frozenset[str] = frozenset()
+    """Passwords refused on this connection, case-folded."""
+
+    refuses_personal_data: bool = False
+    history_size: int = 0
+    """How many of an account's last passwords are refused; 0 is none."""
+
+    def rules(self) -> list[Rule]:
+        """Return the rules of strength, in Auth0's order."""
+        rules: list[Rule] = [MinLength(self.min_length)] if self.min_length else []
+        if self.three_of_four:
+            rules.append(ContainsAtLeast(3))
+        elif self.types:
+            rules.append(Contains(self.types))
+        if self.blocks_identical:
+            rules.append(NoIdentical())
+        if self.blocks_sequential:
+            rules.append(NoSequential())
+        if self.max_bytes:
+            rules.append(MaxBytes(self.max_bytes))
+        return rules
+
+    def is_common(self, password: str) -> bool:
+        """Say whether a password is in the dictionary, the shared one or the connection's own."""
+        return is_common(password, self.common) or password.casefold() in self.words
+
+    def sentences(self) -> list[str]:
+        """Return what cannot be seen from the rules of strength, in the current language."""
+        said = []
+        if self.common or self.words:
+            said.append(_("No password that many others use."))
+        if self.refuses_personal_data:
+            said.append(_("Nothing of your name, username or address."))
+        if self.history_size:
+            said.append(
+                ngettext(
+                    "Not your last %d password.",
+                    "None of your last %d passwords.",
+                    self.history_size,
+                )
+                % self.history_size
+            )
+        return said
 
 
-class ValidatorFailed(Exception):
-    """One of the site's validators has a fault of its own; nothing is known of the password."""
-
-
-class PasswordRefused(Exception):
-    """A password does not meet the rules.
-
-    ``name`` and ``message`` are Auth0's. ``sentences`` say in the current language what to
-    change. ``rules`` is empty unless the password is too weak.
-    """
-
-    def __init__(
-        self, name: str, message: str, sentences: list[str], rules: tuple[Rule, ...] = ()
-    ) -> None:
-        super().__init__(message)
-        self.name = name
-        self.message = message
-        self.sentences = sentences
-        self.rules = rules
-
-    @property
-    def description(self) -> str | dict[str, Any]:
-        """The ``description`` of Auth0's error body: the rules, or a sentence."""
-        if self.rules:
-            return {"rules": [rule.as_dict() for rule in self.rules], "verified": False}
-        return _AUTH0_DESCRIPTIONS[self.name]
-
-    @property
-    def policy(self) -> str:
-        """The ``policy`` of Auth0's error body: the rules as lines of text."""
-        return "\n".join(f"* {rule}" for rule in self.rules)
-
-
-# The bodies are those published in auth0/auth0-custom-password-reset-hosted-page.
-_STRENGTH = ("PasswordStrengthError", "Password is too weak")
-_DICTIONARY = ("PasswordDictionaryError", "Password is too common")
-_USER_INFO = ("PasswordNoUserInfoError", "Password contains user information")
-_AUTH0_DESCRIPTIONS = {
-    "PasswordDictionaryError": "Password is not allowed, it might be too common.",
-    "PasswordNoUserInfoError": "Password is based on user information",
+# `auth0/auth0-password-policies`.
+LEVELS = {
+    "none": Policy(),
+    "low": Policy(min_length=6),
+    "fair": Policy(
+        min_length=8,
+        types=(CharacterType.LOWERCASE, CharacterType.UPPERCASE, CharacterType.NUMBER),
+    ),
+    "good": Policy(min_length=8, types=ALL_TYPES, three_of_four=True),
+    "excellent": Policy(min_length=10, types=ALL_TYPES, three_of_four=True, blocks_identical=True),
 }
 
 
-@sensitive_variables()
-def check(password: Secret, user: Any = None, *, stranger: Any = None) -> None:
-    """Raise ``PasswordRefused`` unless the site's validators accept the password.
+def policy_of(connection: "Connection") -> Policy:
+    """Return a connection's policy; its ``password_min_length`` supersedes the level's."""
+    name = connection.password_policy
+    policy = from_options(connection.password_complexity) if name == CUSTOM else LEVELS[name]
+    return replace(
+        policy,
+        min_length=connection.password_min_length or policy.min_length,
+        common=connection.password_dictionary,
+        words=frozenset(word.casefold() for word in connection.password_dictionary_words),
+        refuses_personal_data=connection.password_no_personal_info,
+        history_size=connection.password_history_size,
+    )
 
-    Without a ``user`` only what needs none is checked, and likeness against the attributes of
-    the unsaved ``stranger``. The length is capped before any validator runs: some are
-    quadratic in it (CVE-2021-45115).
+
+def from_options(options: Mapping[str, Any]) -> Policy:
+    """Return the policy of Auth0's ``password_options.complexity``.
+
+    Raises ``ValidationError`` for what Auth0 refuses too. ``max_length_exceeded: truncate`` is
+    read as no limit: a password is never shortened here.
     """
-    if len(password.reveal()) > settings.PASSWORD_MAX_LENGTH:
-        limit = settings.PASSWORD_MAX_LENGTH
-        rule = Rule("Maximum password length exceeded", "maxLength", (limit,), verified=False)
-        raise PasswordRefused(
-            *_STRENGTH,
-            [_("The password may have at most %d characters.") % limit],
-            (rule,),
+    if not isinstance(options, Mapping):
+        raise ValidationError(_("The custom strength must be one JSON object."))
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            raise ValidationError(
+                _("%(name)s is no option. There are %(names)s."),
+                params={"name": name, "names": ", ".join(_OPTIONS)},
+            )
+        if not _OPTIONS[name](value):
+            raise ValidationError(
+                _("%(name)s cannot be %(value)r."), params={"name": name, "value": value}
+            )
+    chosen = options.get("character_types", [])
+    # In Auth0's order, whatever theirs is.
+    types = tuple(type_ for type_ in CharacterType if type_.value in chosen)
+    three_of_four = options.get("character_type_rule") == "three_of_four"
+    if three_of_four and types != ALL_TYPES:
+        raise ValidationError(
+            _("Three of four needs all four character types: choose all, or ask for each.")
+        )
+    return Policy(
+        min_length=options.get("min_length", 1),
+        types=types,
+        three_of_four=three_of_four,
+        blocks_identical=options.get("identical_characters") == "block",
+        blocks_sequential=options.get("sequential_characters") == "block",
+        max_bytes=72 if options.get("max_length_exceeded") == "error" else 0,
+    )
+
+
+def validate_words(words: Any) -> None:
+    """Accept a dictionary of one's own: up to 200 words of up to 50 characters, as at Auth0."""
+    is_list = type(words) is list and all(type(word) is str and word.strip() for word in words)
+    if not is_list or len(words) > MAX_WORDS or any(len(word) > MAX_WORD_LENGTH for word in words):
+        raise ValidationError(
+            _("Write up to %(words)d words of up to %(length)d characters."),
+            params={"words": MAX_WORDS, "length": MAX_WORD_LENGTH},
         )
 
-    strength: list[Rule] = []
-    weak: list[str] = []
-    other: list[tuple[tuple[str, str], list[str]]] = []
-    for validator in get_default_password_validators():
-        kind = _kind(validator)
-        errors, failure = _judge(
-            validator, password, user or (stranger if kind == _USER_INFO else None)
-        )
-        if failure:
-            # Raised from here: neither its text nor its frames may show the password.
-            raise ValidatorFailed(f"{type(validator).__name__} failed with {failure}.")
-        if kind == _STRENGTH:
-            strength.append(_rule(validator, verified=not errors))
-            weak += errors
-        elif errors:
-            other.append((kind, errors))
 
-    sentences = weak + [sentence for _kind, errors in other for sentence in errors]
-    if weak:
-        raise PasswordRefused(*_STRENGTH, sentences, tuple(strength))
-    if other:
-        raise PasswordRefused(*other[0][0], sentences)
+def _is_one_of(*values: str) -> Any:
+    return lambda value: type(value) is str and value in values
 
 
-def rules() -> list[str]:
-    """Return the rules in words, in the current language."""
-    return [str(text) for text in password_validators_help_texts() if text]
-
-
-def _kind(validator: Any) -> tuple[str, str]:
-    """Return name and message of Auth0's error that a validator's refusal amounts to."""
-    if isinstance(validator, CommonPasswordValidator):
-        return _DICTIONARY
-    if isinstance(validator, UserAttributeSimilarityValidator):
-        return _USER_INFO
-    return _STRENGTH
-
-
-def _judge(validator: Any, password: Secret, user: Any) -> tuple[list[str], str]:
-    """Return what a validator has against a password, and the error it failed with itself."""
-    try:
-        validator.validate(password.reveal(), user)
-    except ValidationError as error:
-        return list(error.messages), ""
-    except Exception as error:
-        return [], type(error).__name__
-    return [], ""
-
-
-def _rule(validator: Any, *, verified: bool) -> Rule:
-    if isinstance(validator, MinimumLengthValidator):
-        length = validator.min_length
-        return Rule("At least %d characters in length", "lengthAtLeast", (length,), verified)
-    # A rule of the site's own has no counterpart at Auth0; its class is its code.
-    return Rule(str(validator.get_help_text()), type(validator).__name__, (), verified)
+_OPTIONS: dict[str, Any] = {
+    "min_length": lambda value: type(value) is int and 1 <= value <= 72,
+    "character_types": lambda value: (
+        type(value) is list and all(item in list(CharacterType) for item in value)
+    ),
+    "character_type_rule": _is_one_of("all", "three_of_four"),
+    "identical_characters": _is_one_of("allow", "block"),
+    "sequential_characters": _is_one_of("allow", "block"),
+    "max_length_exceeded": _is_one_of("error", "truncate"),
+}

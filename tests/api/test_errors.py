@@ -17,7 +17,7 @@ from dbconnections import signals, tickets
 from dbconnections.api import errors
 from dbconnections.api.parsers import StrictJSONParser
 from dbconnections.models import ResetTicket
-from dbconnections.passwords import PasswordRefused
+from dbconnections.passwords.refusal import TooCommon
 from tests.api.wire import KEYS, assert_accepted, assert_error
 from tests.factories import AllowedOriginFactory
 
@@ -246,8 +246,7 @@ def test_missing_base_url(ask, settings, quiet):
 
 
 def test_weak_password_carries_rules_policy_and_sentences():
-    refused = PasswordRefused("PasswordDictionaryError", "Password is too common", ["Too common."])
-    body = errors.WeakPassword(refused).body()
+    body = errors.WeakPassword(TooCommon(["Too common."])).body()
     assert list(body) == KEYS
     assert body["description"] == "Password is not allowed, it might be too common."
     assert body["error_description"] == "Password is too common. Too common."

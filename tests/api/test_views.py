@@ -341,7 +341,7 @@ def rule_objects(*verified):
 @pytest.mark.parametrize(
     ("password", "verified", "reason"),
     [
-        ("short", (False, True), "at least 8 characters"),
+        ("short", (False, True), "At least 8 characters"),
         ("8172635498172635", (True, False), "entirely numeric"),
         ("81726", (False, False), "entirely numeric"),
     ],

@@ -1,0 +1,62 @@
+"""The error that says why a password is not good enough, in Auth0's words and in the reader's.
+
+The four bodies are those published in `auth0/auth0-custom-password-reset-hosted-page`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dbconnections.passwords.rules import Rule
+from dbconnections.secret import Secret
+
+
+class ValidatorFailed(Exception):
+    """One of the site's validators has a fault of its own; nothing is known of the password."""
+
+
+class PasswordRefused(Exception):
+    """A password does not meet the rules.
+
+    ``name``, ``message``, ``description`` and ``policy`` are Auth0's. ``sentences`` say in the
+    current language what to change.
+    """
+
+    name: str
+    message: str
+    policy = ""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__(self.message)
+        self.sentences = sentences
+        self.description: str | dict[str, Any] = ""
+
+
+class TooWeak(PasswordRefused):
+    """``rules`` are all there are, those that are met among them."""
+
+    name = "PasswordStrengthError"
+    message = "Password is too weak"
+
+    def __init__(self, sentences: list[str], rules: Sequence[Rule], password: Secret) -> None:
+        super().__init__(sentences)
+        judged = [rule.judge(password.reveal()) for rule in rules]
+        self.description = {"rules": judged, "verified": False}
+        self.policy = "\n".join(str(rule) for rule in rules)
+
+
+class TooCommon(PasswordRefused):
+    name = "PasswordDictionaryError"
+    message = "Password is too common"
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__(sentences)
+        self.description = "Password is not allowed, it might be too common."
+
+
+class TooPersonal(PasswordRefused):
+    name = "PasswordNoUserInfoError"
+    message = "Password contains user information"
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__(sentences)
+        self.description = "Password is based on user information"
