@@ -65,6 +65,9 @@ class UserStore(Protocol):
     def fingerprint(self, account: Account) -> str:
         """Return up to 64 characters that change when password or address changes."""
 
+    def password_hash(self, account: Account) -> str:
+        """Return the hash of the current password as Django writes it, or an empty text."""
+
     def set_password(self, account: Account, password: str) -> None:
         """Set and save a new password; runs inside the caller's transaction."""
 
@@ -128,7 +131,7 @@ class ModelUserStore:
 
     def find(self, *, email: str = "", username: str = "") -> list[Account]:
         users = self._with_email(email) if email else self._with_username(username)
-        return [self._account(user) for user in users]
+        return [self.account_of(user) for user in users]
 
     def _with_email(self, email: str) -> list[AbstractBaseUser]:
         # Cheapest first: an index, where the site has one, serves the first two, while
@@ -168,7 +171,7 @@ class ModelUserStore:
         if for_update:
             # By key alone: DISTINCT and FOR UPDATE exclude each other.
             user = self.model._default_manager.select_for_update().filter(pk=key).first()
-        return self._account(user) if user is not None else None
+        return self.account_of(user) if user is not None else None
 
     def is_resettable(self, account: Account) -> bool:
         user = account.user
@@ -192,6 +195,10 @@ class ModelUserStore:
         parts = (account.id, account.user.password, account.email)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
+    def password_hash(self, account: Account) -> str:
+        user = account.user
+        return str(user.password) if user.has_usable_password() else ""
+
     def set_password(self, account: Account, password: str) -> None:
         account.user.set_password(password)
         account.user.save(update_fields=["password"])
@@ -210,6 +217,7 @@ class ModelUserStore:
         setattr(account.user, self.email_verified_field, True)
         account.user.save(update_fields=[self.email_verified_field])
 
-    def _account(self, user: AbstractBaseUser) -> Account:
+    def account_of(self, user: AbstractBaseUser) -> Account:
+        """Return a user as an account."""
         email = getattr(user, self.model.get_email_field_name(), "") or ""
         return Account(id=str(user.pk), email=email, login=user.get_username(), user=user)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -13,7 +14,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from dbconnections import delivery, links, tickets
+from dbconnections import delivery, links, passwords, tickets
 from dbconnections.accounts import ModelUserStore, get_store
 from dbconnections.conf import settings
 from dbconnections.models import (
@@ -25,6 +26,8 @@ from dbconnections.models import (
     TicketState,
     enabled_pairs,
 )
+from dbconnections.passwords.policy import from_options
+from dbconnections.passwords.rules import CharacterType
 
 
 def copyable(identifier: str) -> str:
@@ -66,8 +69,53 @@ class ClientAdmin(DeletesTicketsAlong, admin.ModelAdmin):
         return copyable(client.client_id)
 
 
+class WordsField(forms.CharField):
+    """A list of words, written one a line."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        lines = (super().to_python(value) or "").splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.to_python(data) != (initial or []))
+
+
 class ConnectionForm(forms.ModelForm):
-    """Offers the stores that are configured, instead of a text to type."""
+    """Offers what can be chosen: configured stores, and the parts of a custom strength."""
+
+    password_dictionary_words = WordsField(
+        label=_("Own dictionary"),
+        required=False,
+        help_text=_(
+            "Passwords refused as well, one a line, such as the name of your product: up to 200 of "
+            "up to 50 characters."
+        ),
+    )
+    custom_types = forms.MultipleChoiceField(
+        label=_("Character types"),
+        choices=[(type_.value, type_.label) for type_ in CharacterType],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+    custom_three_of_four = forms.BooleanField(
+        label=_("Any three of the four types are enough"), required=False
+    )
+    custom_blocks_identical = forms.BooleanField(
+        label=_("No three equal characters in a row"), required=False
+    )
+    custom_blocks_sequential = forms.BooleanField(
+        label=_("No three letters or digits in sequence"), required=False
+    )
+    custom_limits_bytes = forms.BooleanField(
+        label=_("At most 72 bytes"),
+        required=False,
+        help_text=_("Where passwords are kept with bcrypt, which reads no more."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,6 +128,33 @@ class ConnectionForm(forms.ModelForm):
                 help_text=self.fields["user_store"].help_text,
                 choices=[(name, name) for name in sorted(names)],
             )
+        options = self.instance.password_complexity
+        self.initial = {
+            **self.initial,
+            "custom_types": options.get("character_types", []),
+            "custom_three_of_four": options.get("character_type_rule") == "three_of_four",
+            "custom_blocks_identical": options.get("identical_characters") == "block",
+            "custom_blocks_sequential": options.get("sequential_characters") == "block",
+            "custom_limits_bytes": options.get("max_length_exceeded") == "error",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        options = {
+            "character_types": cleaned.get("custom_types", []),
+            "character_type_rule": "three_of_four" if cleaned["custom_three_of_four"] else "all",
+            "identical_characters": "block" if cleaned["custom_blocks_identical"] else "allow",
+            "sequential_characters": "block" if cleaned["custom_blocks_sequential"] else "allow",
+            "max_length_exceeded": "error" if cleaned["custom_limits_bytes"] else "truncate",
+        }
+        try:
+            from_options(options)
+        except ValidationError as error:
+            self.add_error("custom_types", error)
+        else:
+            # A minimum length that an import brought along stays, under the field of its own.
+            self.instance.password_complexity |= options
+        return cleaned
 
 
 @admin.register(Connection)
@@ -104,7 +179,35 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
             },
         ),
         (_("Resets"), {"fields": ("ticket_lifetime", "disable_self_service_change_password")}),
+        (
+            _("Passwords"),
+            {
+                "fields": (
+                    "password_policy",
+                    "password_min_length",
+                    "password_history_size",
+                    "password_dictionary",
+                    "password_dictionary_words",
+                    "password_no_personal_info",
+                    "resulting_rules",
+                )
+            },
+        ),
+        (
+            _("Custom strength"),
+            {
+                "description": _("Only for the password strength Custom."),
+                "fields": (
+                    "custom_types",
+                    "custom_three_of_four",
+                    "custom_blocks_identical",
+                    "custom_blocks_sequential",
+                    "custom_limits_bytes",
+                ),
+            },
+        ),
     )
+    readonly_fields = ("resulting_rules",)
 
     class Media:
         js = ("dbconnections/admin.js",)
@@ -116,6 +219,13 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         return super().get_queryset(request).prefetch_related("clients")
+
+    @admin.display(description=_("Resulting rules"))
+    def resulting_rules(self, connection: Connection) -> str:
+        """Return what a person reads who chooses a password, as it was saved last."""
+        policy = passwords.with_site(passwords.policy_of(connection))
+        said = [rule.sentence() for rule in policy.rules()] + passwords.sentences(policy)
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ([s] for s in said)))
 
     @admin.display(description=_("clients"), empty_value="-")
     def enabled_clients(self, connection: Connection) -> str:

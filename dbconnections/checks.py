@@ -27,6 +27,7 @@ from dbconnections.validators import is_origin
 
 DAY = timedelta(hours=24)
 PATH = "/dbconnections/change_password"
+HISTORY = "dbconnections.passwords.validators.HistoryValidator"
 
 
 @register("dbconnections")
@@ -175,6 +176,18 @@ def check_wake_up(**kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register("dbconnections")
+def check_passwords(**kwargs: Any) -> Iterable[CheckMessage]:
+    """What passwords are checked with is there."""
+    wanted = _is_valid("BREACHED_PASSWORDS") and settings.BREACHED_PASSWORDS != "ignore"
+    if wanted and not find_spec("pwned_passwords_django"):
+        yield Error(
+            "BREACHED_PASSWORDS needs pwned-passwords-django, which is not installed.",
+            hint="Install dbconnections[breaches].",
+            id="dbconnections.E029",
+        )
+
+
+@register("dbconnections")
 def check_urls(**kwargs: Any) -> Iterable[CheckMessage]:
     """The endpoint is where Auth0's libraries call it."""
     hint = 'Add path("", include("dbconnections.urls")) to the root URLconf.'
@@ -258,6 +271,7 @@ def check_connections(
             hint="Add both in the admin, and choose the client on the connection's page.",
             id="dbconnections.I027",
         )
+    validators = {entry["NAME"] for entry in django_settings.AUTH_PASSWORD_VALIDATORS}
     for connection in found:
         if connection.user_store not in settings.USER_STORES:
             yield Error(
@@ -265,6 +279,12 @@ def check_connections(
                 "which is not configured.",
                 hint='Add it to DBCONNECTIONS["USER_STORES"] or choose another in the admin.',
                 id="dbconnections.E012",
+            )
+        if connection.password_history_size and HISTORY not in validators:
+            yield checks.Warning(
+                f"Connection {connection} remembers only passwords that are set by a mailed link.",
+                hint=f"Add {HISTORY} to AUTH_PASSWORD_VALIDATORS; it remembers all others.",
+                id="dbconnections.W030",
             )
         if connection.ticket_lifetime > DAY:
             yield checks.Warning(

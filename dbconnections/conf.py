@@ -100,6 +100,13 @@ class Settings:
         "Whether `AUTH_PASSWORD_VALIDATORS` judge a password as well, beside its connection's "
         "policy.",
     )
+    BREACHED_PASSWORDS = Setting(
+        "ignore",
+        "Whether the page refuses passwords known from breaches (needs "
+        "`dbconnections[breaches]`): `ignore` does not ask; `refuse` asks, and takes the password "
+        "when the service cannot be reached; `refuse_unchecked` then has the person wait.",
+        choices=("ignore", "refuse", "refuse_unchecked"),
+    )
     MAX_BODY_SIZE = Setting(8192, "Bytes a request body may have; a larger one is answered 413.")
     RATE_LIMIT = Setting(
         "10/10 minutes",

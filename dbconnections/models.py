@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router
 from django.db.models import (
@@ -28,7 +27,7 @@ from dbconnections.clock import DatabaseNow
 from dbconnections.passwords.policy import (
     MAX_HISTORY,
     MAX_MIN_LENGTH,
-    from_options,
+    validate_options,
     validate_words,
 )
 from dbconnections.validators import (
@@ -280,6 +279,7 @@ class Connection(models.Model):
         _("custom strength"),
         default=dict,
         blank=True,
+        validators=[validate_options],
         help_text=_("For the strength Custom: Auth0's password_options.complexity."),
     )
     password_history_size = models.PositiveSmallIntegerField(
@@ -319,14 +319,6 @@ class Connection(models.Model):
         self.connection_id = self.connection_id or generate_connection_id()
         super().save(*args, **kwargs)
 
-    def clean(self) -> None:
-        super().clean()
-        if self.password_policy == PasswordPolicy.CUSTOM:
-            try:
-                from_options(self.password_complexity)
-            except ValidationError as error:
-                raise ValidationError({"password_complexity": error}) from error
-
     @property
     def is_database(self) -> bool:
         """Whether its accounts have passwords that can be changed here."""
@@ -341,6 +333,33 @@ def enabled_pairs() -> models.QuerySet[Any]:
         connection__strategy=DATABASE_STRATEGY,
     )
     return pairs.select_related("client", "connection")
+
+
+class PasswordHistoryQuerySet(models.QuerySet["PasswordHistory"]):
+    def of(self, connection: Connection, account_id: str) -> "PasswordHistoryQuerySet":
+        """Passwords of an account, the last one first."""
+        return self.filter(connection=connection, account=account_id).order_by("-pk")
+
+
+class PasswordHistory(models.Model):
+    """A password that an account has had, as a hash."""
+
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="+")
+    account = models.CharField(max_length=255)
+    password = models.CharField(max_length=255)
+    set_at = models.DateTimeField()
+
+    objects = PasswordHistoryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("password history")
+        verbose_name_plural = _("password histories")
+        indexes: ClassVar = [
+            models.Index(fields=["connection", "account"], name="dbconnections_history_account")
+        ]
+
+    def __str__(self) -> str:
+        return self.account
 
 
 class TicketState(models.TextChoices):

@@ -34,6 +34,8 @@ from dbconnections.models import (
     ResetTicketQuerySet,
     TicketState,
 )
+from dbconnections.passwords.breaches import check_breaches
+from dbconnections.passwords.history import check_history, remember
 from dbconnections.secret import Secret
 
 T = TypeVar("T")
@@ -305,6 +307,7 @@ def redeem(
     ticket, account = open(ticket_id, submitted=True)
     try:
         chosen = password or _confirmed(ticket, retyped)
+        _check_apart(ticket, account, chosen)
         account = retrying(lambda: _change(ticket, chosen))
     except TicketRefused as refusal:
         _say_refused(refusal.reason, ticket)
@@ -319,6 +322,14 @@ def redeem(
         raise
     signals.password_changed.send_robust(ResetTicket, ticket=ticket, account=account)
     return ticket
+
+
+@sensitive_variables()
+def _check_apart(ticket: ResetTicket, account: Account, password: Secret) -> None:
+    """Check what takes too long to hold a transaction open for: other hashes, other servers."""
+    current = get_store(ticket.connection.user_store).password_hash(account)
+    check_history(ticket.connection, account.id, password, current)
+    check_breaches(password)
 
 
 @sensitive_variables()
@@ -344,7 +355,9 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
         policy = passwords.policy_of(ticket.connection)
         personal = store.personal_data(account) if policy.refuses_personal_data else ()
         passwords.check(password, policy, user=account.user, personal=personal)
+        remember(ticket.connection, account.id, store.password_hash(account))
         store.set_password(account, password.reveal())
+        remember(ticket.connection, account.id, store.password_hash(account))
         if ticket.mark_email_as_verified:
             store.mark_email_verified(account)
         store.end_sessions(account)

@@ -19,11 +19,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from dbconnections import links
+from dbconnections import links, passwords
 from dbconnections.accounts import Account
 from dbconnections.admin import SendPasswordResetMixin
 from dbconnections.delivery import deliver_due
 from dbconnections.models import Client, Connection, ResetTicket, TicketState
+from dbconnections.passwords.rules import CharacterType
 from dbconnections.secret import Secret
 from tests.factories import (
     AllowedOriginFactory,
@@ -190,8 +191,88 @@ def test_clients_are_found_by_name_and_id(admin_client):
 def save_connection(browser: Browser, **fields: Any):
     """Submit the form of a new connection; return the answer."""
     form = {"name": "Users", "strategy": "auth0", "is_active": "on", "user_store": "default"}
-    form |= {"ticket_lifetime": "01:00:00"}
+    form |= {"ticket_lifetime": "01:00:00", "password_policy": "good"}
+    form |= {"password_history_size": "0", "password_dictionary": "0"}
     return browser.post(page_of(Connection, "add"), form | fields)
+
+
+def test_password_policy_is_saved(admin_client):
+    save_connection(
+        admin_client,
+        password_policy="custom",
+        password_min_length="12",
+        password_history_size="5",
+        password_dictionary="100000",
+        password_dictionary_words=" Acme Notes \n\nacme\n",
+        password_no_personal_info="on",
+        custom_types=["lowercase", "number"],
+        custom_blocks_sequential="on",
+        custom_limits_bytes="on",
+    )
+    connection = Connection.objects.get()
+    assert passwords.policy_of(connection) == passwords.Policy(
+        min_length=12,
+        types=(CharacterType.LOWERCASE, CharacterType.NUMBER),
+        blocks_sequential=True,
+        max_bytes=72,
+        common=100_000,
+        words=frozenset({"acme notes", "acme"}),
+        refuses_personal_data=True,
+        history_size=5,
+    )
+
+
+def test_password_policy_is_shown_as_it_was_saved(admin_client):
+    connection = ConnectionFactory(
+        password_policy="custom",
+        password_complexity={
+            "character_types": ["uppercase", "special"],
+            "identical_characters": "block",
+            "max_length_exceeded": "error",
+        },
+        password_dictionary_words=["acme", "notes"],
+    )
+    page = parse(admin_client.get(page_of(connection)))
+    checked = {
+        box["id"] for box in page.all("input", type="checkbox") if "checked" in box.attributes
+    }
+    assert checked == {
+        *("id_is_active", "id_custom_types_1", "id_custom_types_3"),
+        *("id_custom_blocks_identical", "id_custom_limits_bytes"),
+    }
+    assert page.one("textarea", name="password_dictionary_words").text.strip() == "acme\nnotes"
+
+
+def test_resulting_rules_are_shown(admin_client):
+    connection = ConnectionFactory(password_policy="excellent", password_history_size=3)
+    rules = parse(admin_client.get(page_of(connection))).one("div", class_="readonly").text
+    for rule in (
+        "At least 10 characters.",
+        "At least 3 of these",
+        "None of your last 3 passwords.",
+    ):
+        assert rule in rules
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"custom_types": ["lowercase"], "custom_three_of_four": "on"},
+            "Three of four needs all four character types",
+        ),
+        ({"password_dictionary_words": "x" * 51}, "Write up to 200 words of up to 50 characters."),
+        ({"password_dictionary_words": "x\n" * 201}, "Write up to 200 words of up to 50"),
+        ({"password_history_size": "25"}, "less than or equal to 24"),
+        ({"password_min_length": "129"}, "less than or equal to 128"),
+        ({"password_min_length": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_password_policy_that_cannot_be_is_refused(admin_client, fields, said):
+    response = save_connection(admin_client, password_policy="custom", **fields)
+    assert response.status_code == 200
+    assert said in response.content.decode()
+    assert not Connection.objects.exists()
 
 
 def test_connection_is_saved_with_its_clients(admin_client):

@@ -245,6 +245,22 @@ def test_connections_are_checked_where_the_database_is(found):
     }
 
 
+@pytest.mark.parametrize("wanted", ["refuse", "refuse_unchecked"])
+def test_package_that_knows_of_breaches_is_missed_where_it_is_wanted(found, monkeypatch, wanted):
+    assert found({"BREACHED_PASSWORDS": wanted}, {}) == {}
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    assert set(found({"BREACHED_PASSWORDS": wanted}, {})) == {"E029"}
+    assert found({"BREACHED_PASSWORDS": "ignore"}, {}) == {}
+
+
+@pytest.mark.django_db
+def test_history_that_is_fed_by_halves_is_told(found):
+    ConnectionFactory(name="Short", password_history_size=1, clients=[ClientFactory()])
+    assert set(found({}, {}, databases=["default"])) == {"W030"}
+    complete = {"AUTH_PASSWORD_VALIDATORS": [{"NAME": checks.HISTORY}]}
+    assert found({}, complete, databases=["default"]) == {}
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("enabled", [False, True])
 def test_site_that_nobody_can_ask_yet_is_told(found, enabled):
@@ -271,7 +287,7 @@ def test_every_id_is_given_once_and_tried_here():
     assert len(ids) == inspect.getsource(checks).count("id=")
     assert len(set(ids)) == len(ids)
     assert set(ids) == {name for name, _ours, _site in WRONG} | {
-        *("E000", "E008", "E012", "W013", "I027")
+        *("E000", "E008", "E012", "W013", "I027", "E029", "W030")
     }
 
 

@@ -14,6 +14,7 @@ DEFAULTS = {
     "RESET_UNUSABLE_PASSWORDS": False,
     "PASSWORD_MAX_LENGTH": 128,
     "SITE_VALIDATORS": True,
+    "BREACHED_PASSWORDS": "ignore",
     "MAX_BODY_SIZE": 8192,
     "RATE_LIMIT": "10/10 minutes",
     "RATE_LIMIT_PER_IP": "100/10 minutes",

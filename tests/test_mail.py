@@ -37,12 +37,12 @@ def ticket(jane, app, connection) -> ResetTicket:
 
 @pytest.fixture
 def compose_reset(ticket, jane):
-    return lambda: reset_message(ticket, ModelUserStore()._account(jane))
+    return lambda: reset_message(ticket, ModelUserStore().account_of(jane))
 
 
 @pytest.fixture
 def compose_changed(ticket, jane):
-    return lambda: changed_message(ticket, ModelUserStore()._account(jane), to=jane.email)
+    return lambda: changed_message(ticket, ModelUserStore().account_of(jane), to=jane.email)
 
 
 @pytest.fixture(params=["reset", "changed"])

@@ -86,7 +86,9 @@ def _validators() -> list[Any]:
     return [
         validator
         for validator in get_default_password_validators()
-        if settings.SITE_VALIDATORS and not isinstance(validator, MinimumLengthValidator)
+        if settings.SITE_VALIDATORS
+        and not isinstance(validator, MinimumLengthValidator)
+        and not getattr(validator, "is_checked_apart", False)
     ]
 
 

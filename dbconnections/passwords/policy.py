@@ -84,11 +84,11 @@ class Policy:
         if self.history_size:
             said.append(
                 ngettext(
-                    "Not your last %d password.",
-                    "None of your last %d passwords.",
+                    "Not your last password.",
+                    "None of your last %(size)d passwords.",
                     self.history_size,
                 )
-                % self.history_size
+                % {"size": self.history_size}
             )
         return said
 
@@ -154,6 +154,11 @@ def from_options(options: Mapping[str, Any]) -> Policy:
         blocks_sequential=options.get("sequential_characters") == "block",
         max_bytes=72 if options.get("max_length_exceeded") == "error" else 0,
     )
+
+
+def validate_options(options: Any) -> None:
+    """Accept what `from_options` does; for the field of a model."""
+    from_options(options)
 
 
 def validate_words(words: Any) -> None:

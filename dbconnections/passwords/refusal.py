@@ -53,6 +53,32 @@ class TooCommon(PasswordRefused):
         self.description = "Password is not allowed, it might be too common."
 
 
+class UsedBefore(PasswordRefused):
+    """``age`` is in English ("a day ago"), empty where it is not known."""
+
+    name = "PasswordHistoryError"
+    message = "Password has previously been used"
+
+    def __init__(self, sentences: list[str], size: int, age: str) -> None:
+        super().__init__(sentences)
+        used = f" This password was used {age}." if age else ""
+        self.description = f"You may not reuse any of the last {size} passwords.{used}"
+
+
+class Breached(PasswordRefused):
+    """Auth0 has no error for this where a new password is asked for; these words are its page's."""
+
+    name = "PasswordBreachedError"
+    message = "Password is known from a data breach"
+
+
+class Unchecked(PasswordRefused):
+    """Nothing is known of the password, and the site would rather wait."""
+
+    name = "PasswordUncheckedError"
+    message = "Password cannot be checked at the moment"
+
+
 class TooPersonal(PasswordRefused):
     name = "PasswordNoUserInfoError"
     message = "Password contains user information"

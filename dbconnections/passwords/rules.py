@@ -32,8 +32,13 @@ class CharacterType(StrEnum):
 
     @property
     def words(self) -> str:
-        """The type in the current language."""
+        """The type in the language of whoever reads it."""
         return str(_WORDS[self])
+
+    @property
+    def label(self) -> Any:
+        """The same, translated when it is shown."""
+        return _WORDS[self]
 
     def is_in(self, password: str) -> bool:
         """Say whether a password has a character of this type."""
@@ -112,7 +117,11 @@ class Rule:
 
     def __str__(self) -> str:
         """Return the rule as Auth0's ``policy`` text has it."""
-        first = self.message % self.format if self.format and "%" in self.message else self.message
+        if "%d" in self.message:
+            first = self.message % self.format
+        else:
+            # As JavaScript's `util.format`, which appends what has no place.
+            first = " ".join([self.message, *map(str, self.format)])
         return "\n ".join([f"* {first}", *(f"* {type_.message}" for type_ in self.types)])
 
 

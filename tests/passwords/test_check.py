@@ -234,7 +234,7 @@ def test_too_long_in_words():
     refused = refusal("x" * 129)
     assert refused.name == "PasswordStrengthError"
     assert refused.sentences == ["The password may have at most 128 characters."]
-    assert refused.policy == "* Maximum password length exceeded"
+    assert refused.policy == "* Maximum password length exceeded 128"
 
 
 def test_length_counts_characters(validators):

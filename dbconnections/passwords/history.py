@@ -1,0 +1,97 @@
+"""The passwords an account has had, so that none of the last ones comes back.
+
+Auth0 remembers those that were set after the option was switched on, up to 24. They are kept as the
+hashes the site itself makes, per connection and account.
+"""
+
+from datetime import timedelta
+
+from django.contrib.auth.hashers import check_password
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, ngettext_lazy
+from django.views.decorators.debug import sensitive_variables
+
+from dbconnections.clock import DatabaseNow
+from dbconnections.models import Connection, PasswordHistory
+from dbconnections.passwords.refusal import UsedBefore
+from dbconnections.secret import Secret
+
+
+@sensitive_variables()
+def check_history(connection: Connection, account_id: str, password: Secret, current: str) -> None:
+    """Raise ``UsedBefore`` if a password is among the last ones, ``current`` (a hash) included.
+
+    Costs one hashing for each that is remembered, so call it outside any transaction.
+    """
+    size = connection.password_history_size
+    if not size:
+        return
+    known = PasswordHistory.objects.of(connection, account_id)
+    rows = known.values_list("password", "set_at", DatabaseNow())
+    last = {hash_: now - set_at for hash_, set_at, now in rows[:size]}
+    for hash_, age in ({current: None} | last if current else last).items():
+        if check_password(password.reveal(), hash_):
+            raise UsedBefore([reason(size, age)], size, in_english(age) if age is not None else "")
+
+
+def remember(connection: Connection, account_id: str, hash_: str) -> None:
+    """Add a password's hash to the history, and forget what is older than it remembers."""
+    size = connection.password_history_size
+    known = PasswordHistory.objects.of(connection, account_id)
+    if not size or not hash_ or known.filter(password=hash_).exists():
+        return
+    PasswordHistory.objects.create(
+        connection=connection, account=account_id, password=hash_, set_at=DatabaseNow()
+    )
+    kept = list(known.values_list("pk", flat=True)[:size])
+    known.exclude(pk__in=kept).delete()
+
+
+def reason(size: int, age: timedelta | None) -> str:
+    """Return why the password is refused, in the current language."""
+    rule = ngettext(
+        "You may not reuse your last password.",
+        "You may not reuse any of your last %(size)d passwords.",
+        size,
+    ) % {"size": size}
+    if age is None:
+        return f"{rule} {_('This is the one you have now.')}"
+    minutes = age // timedelta(minutes=1)
+    used = _("This one was set less than a minute ago.")
+    for unit, words in _UNITS.items():
+        if number := minutes // unit:
+            used = words % number
+            break
+    return f"{rule} {used}"
+
+
+# Minutes of each unit, the largest first.
+_DAY = 24 * 60
+_UNITS = {
+    365 * _DAY: ngettext_lazy("This one was set %d year ago.", "This one was set %d years ago."),
+    30 * _DAY: ngettext_lazy("This one was set %d month ago.", "This one was set %d months ago."),
+    _DAY: ngettext_lazy("This one was set %d day ago.", "This one was set %d days ago."),
+    60: ngettext_lazy("This one was set %d hour ago.", "This one was set %d hours ago."),
+    1: ngettext_lazy("This one was set %d minute ago.", "This one was set %d minutes ago."),
+}
+
+
+def in_english(age: timedelta) -> str:
+    """Return an age as Auth0 words it ("a minute ago", "a day ago"): by moment.js's thresholds."""
+    seconds = age.total_seconds()
+    for unit, (below, one, many) in _MOMENTS.items():
+        number = round(seconds / unit)
+        if number < below:
+            return f"{one if number <= 1 else many % number} ago"
+    raise AssertionError("The last unit has no end.")
+
+
+# Seconds of each unit; below how many of it the unit is used; its words for one and for more.
+_MOMENTS: dict[float, tuple[float, str, str]] = {
+    1: (45, "a few seconds", "a few seconds%.0s"),
+    60: (45, "a minute", "%d minutes"),
+    3600: (22, "an hour", "%d hours"),
+    86400: (26, "a day", "%d days"),
+    86400 * 365 / 12: (11, "a month", "%d months"),
+    86400 * 365: (float("inf"), "a year", "%d years"),
+}

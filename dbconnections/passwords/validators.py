@@ -1,0 +1,111 @@
+"""The rules of this package for ``AUTH_PASSWORD_VALIDATORS``, alone or beside the app's own use."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from dbconnections.passwords.personal import has_personal_data
+from dbconnections.passwords.policy import LEVELS
+from dbconnections.passwords.refusal import PasswordRefused
+from dbconnections.secret import Secret
+
+
+class PolicyValidator:
+    """A level of strength, a dictionary, and personal data.
+
+    ``level`` is one of ``none``, ``low``, ``fair``, ``good`` and ``excellent``; ``dictionary`` is
+    0, 10000 or 100000. Raises ``ValidationError`` for a password that does not meet them.
+    """
+
+    def __init__(
+        self,
+        level: str = "good",
+        *,
+        min_length: int | None = None,
+        dictionary: int = 0,
+        words: Iterable[str] = (),
+        personal_data: bool = False,
+    ) -> None:
+        policy = LEVELS[level]
+        self.policy = replace(
+            policy,
+            min_length=min_length or policy.min_length,
+            common=dictionary,
+            words=frozenset(word.casefold() for word in words),
+            refuses_personal_data=personal_data,
+        )
+
+    @sensitive_variables()
+    def validate(self, password: str, user: Any = None) -> None:
+        errors = [rule.sentence() for rule in self.policy.rules() if not rule.is_met(password)]
+        if self.policy.is_common(password):
+            errors.append(_("This password is too common."))
+        if self.policy.refuses_personal_data and has_personal_data(password, known_of(user)):
+            errors.append(_("The password has your name, username or address in it."))
+        if errors:
+            raise ValidationError(errors, code="password_policy")
+
+    def get_help_text(self) -> str:
+        said = [rule.sentence() for rule in self.policy.rules()] + self.policy.sentences()
+        return " ".join(said)
+
+
+class HistoryValidator:
+    """Keeps the history of each connection that has one, whoever changes a password.
+
+    Without it only changes through a mailed link are remembered. Raises ``ValidationError`` for
+    a password that is among an account's last.
+    """
+
+    # The flow checks the history itself, outside its transaction.
+    is_checked_apart = True
+
+    @sensitive_variables()
+    def validate(self, password: str, user: Any = None) -> None:
+        from dbconnections.passwords.history import check_history
+
+        for connection, account in connections_of(user):
+            try:
+                check_history(connection, account.id, Secret(password), "")
+            except PasswordRefused as refused:
+                raise ValidationError(refused.sentences, code="password_history") from None
+
+    @sensitive_variables()
+    def password_changed(self, password: str, user: Any = None) -> None:
+        from dbconnections.passwords.history import remember
+
+        for connection, account in connections_of(user):
+            remember(connection, account.id, user.password)
+
+    def get_help_text(self) -> str:
+        return ""
+
+
+def known_of(user: Any) -> list[str]:
+    """Return what is known of a user, by the default store of the app."""
+    from dbconnections.accounts import ModelUserStore
+
+    store = ModelUserStore()
+    if not isinstance(user, store.model):
+        return []
+    return store.personal_data(store.account_of(user))
+
+
+def connections_of(user: Any) -> Iterator[tuple[Any, Any]]:
+    """Return the connections that remember passwords and hold a user, with its account."""
+    from dbconnections.accounts import ModelUserStore, get_store
+    from dbconnections.models import Connection
+
+    if not isinstance(user, get_user_model()) or user.pk is None:
+        return
+    for connection in Connection.objects.filter(password_history_size__gt=0):
+        store = get_store(connection.user_store)
+        # The key of a user means something only to a store of users.
+        account = store.get(str(user.pk)) if isinstance(store, ModelUserStore) else None
+        if account:
+            yield connection, account

@@ -1,0 +1,217 @@
+"""The last passwords of an account, and what is said when one of them comes back."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import F
+from django.utils import translation
+
+from dbconnections import tickets
+from dbconnections.models import PasswordHistory
+from dbconnections.passwords import PasswordRefused
+from dbconnections.passwords.history import check_history, in_english, reason, remember
+from dbconnections.secret import Secret
+from tests.factories import PASSWORD, ConnectionFactory, MailedTicketFactory, UserFactory
+
+FEEDING = [{"NAME": "dbconnections.passwords.validators.HistoryValidator"}]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def remembering(connection):
+    """A connection that remembers three passwords."""
+    connection.password_history_size = 3
+    connection.save()
+    return connection
+
+
+@pytest.fixture
+def change(remembering, app, jane):
+    """Change Jane's password by a mailed link."""
+
+    def change(password):
+        jane.refresh_from_db()
+        ticket = MailedTicketFactory(user=jane, client=app, connection=remembering)
+        tickets.redeem(ticket.pk, password=Secret(password))
+
+    return change
+
+
+def remembered():
+    return PasswordHistory.objects.order_by("pk").values_list("password", flat=True)
+
+
+def let_pass(time):
+    PasswordHistory.objects.update(set_at=F("set_at") - time)
+
+
+def test_last_passwords_do_not_come_back(change):
+    for number in range(3):
+        change(f"fresh-kettle-{number}")
+    for number in range(3):
+        with pytest.raises(PasswordRefused) as refused:
+            change(f"fresh-kettle-{number}")
+        assert refused.value.name == "PasswordHistoryError"
+        assert refused.value.message == "Password has previously been used"
+    change(PASSWORD)
+
+
+def test_older_ones_are_forgotten(change):
+    for number in range(5):
+        change(f"fresh-kettle-{number}")
+    assert len(remembered()) == 3
+    change("fresh-kettle-1")
+
+
+def test_password_from_before_the_history_counts_as_well(change):
+    change("fresh-kettle-1")
+    with pytest.raises(PasswordRefused):
+        change(PASSWORD)
+
+
+def test_present_password_counts_before_anything_is_remembered(change):
+    with pytest.raises(PasswordRefused) as refused:
+        change(PASSWORD)
+    assert refused.value.description == "You may not reuse any of the last 3 passwords."
+    [sentence] = refused.value.sentences
+    assert sentence.endswith("This is the one you have now.")
+
+
+def test_auth0s_words(change):
+    change("fresh-kettle-1")
+    let_pass(timedelta(minutes=1))
+    with pytest.raises(PasswordRefused) as refused:
+        change("fresh-kettle-1")
+    assert refused.value.description == (
+        "You may not reuse any of the last 3 passwords. This password was used a minute ago."
+    )
+    assert refused.value.sentences == [
+        "You may not reuse any of your last 3 passwords. This one was set 1 minute ago."
+    ]
+
+
+def test_refused_password_leaves_the_ticket_alive(remembering, app, jane):
+    ticket = MailedTicketFactory(user=jane, client=app, connection=remembering)
+    with pytest.raises(PasswordRefused):
+        tickets.redeem(ticket.pk, password=Secret(PASSWORD))
+    tickets.redeem(ticket.pk, password=Secret("fresh-kettle-1"))
+
+
+def test_hashes_are_the_sites_own(change, jane):
+    change("fresh-kettle-1")
+    jane.refresh_from_db()
+    assert list(remembered())[-1] == jane.password
+    assert "fresh-kettle-1" not in "".join(remembered())
+
+
+def test_nothing_is_remembered_where_it_is_off(app, connection, jane):
+    ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
+    tickets.redeem(ticket.pk, password=Secret("fresh-kettle-1"))
+    assert not remembered()
+    check_history(connection, str(jane.pk), Secret("fresh-kettle-1"), "")
+
+
+def test_each_connection_and_account_has_its_own(remembering, jane):
+    remember(remembering, str(jane.pk), jane.password)
+    check_history(remembering, "another", Secret(PASSWORD), "")
+    other = ConnectionFactory(password_history_size=3)
+    check_history(other, str(jane.pk), Secret(PASSWORD), "")
+    with pytest.raises(PasswordRefused):
+        check_history(remembering, str(jane.pk), Secret(PASSWORD), "")
+
+
+def test_shorter_history_forgets_at_once(remembering, change):
+    for number in range(3):
+        change(f"fresh-kettle-{number}")
+    remembering.password_history_size = 1
+    remembering.save()
+    change("fresh-kettle-0")
+
+
+def test_unusable_password_is_not_remembered(remembering, jane):
+    remember(remembering, str(jane.pk), "")
+    assert not remembered()
+
+
+# Changes elsewhere
+
+
+def test_change_elsewhere_counts_with_the_validator(settings, remembering, change, jane):
+    settings.AUTH_PASSWORD_VALIDATORS = FEEDING
+    jane.set_password("fresh-kettle-1")
+    jane.save()
+    jane.set_password("fresh-kettle-2")
+    jane.save()
+    assert len(remembered()) == 2
+    with pytest.raises(PasswordRefused):
+        change("fresh-kettle-1")
+
+
+def test_change_by_link_is_remembered_once_with_the_validator(settings, change):
+    settings.AUTH_PASSWORD_VALIDATORS = FEEDING
+    change("fresh-kettle-1")
+    assert len(remembered()) == 2, "that from before, and the new one"
+
+
+def test_account_outside_the_store_is_not_remembered(settings, remembering):
+    store = {"BACKEND": "dbconnections.accounts.ModelUserStore"}
+    customers = store | {"OPTIONS": {"filter": {"is_staff": False}}}
+    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "USER_STORES": {"default": customers}}
+    settings.AUTH_PASSWORD_VALIDATORS = FEEDING
+    User.objects.create_user("boss", password="fresh-kettle-1", is_staff=True)
+    assert not remembered()
+    UserFactory().save()
+    assert not remembered(), "nothing was changed"
+
+
+# How long ago
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(0), "a few seconds ago"),
+        (timedelta(seconds=44), "a few seconds ago"),
+        (timedelta(seconds=45), "a minute ago"),
+        (timedelta(seconds=89), "a minute ago"),
+        (timedelta(seconds=91), "2 minutes ago"),
+        (timedelta(minutes=44), "44 minutes ago"),
+        (timedelta(minutes=45), "an hour ago"),
+        (timedelta(hours=2), "2 hours ago"),
+        (timedelta(hours=21), "21 hours ago"),
+        (timedelta(hours=22), "a day ago"),
+        (timedelta(days=2), "2 days ago"),
+        (timedelta(days=25), "25 days ago"),
+        (timedelta(days=27), "a month ago"),
+        (timedelta(days=60), "2 months ago"),
+        (timedelta(days=300), "10 months ago"),
+        (timedelta(days=330), "a year ago"),
+        (timedelta(days=800), "2 years ago"),
+    ],
+)
+def test_age_in_auth0s_words(age, words):
+    assert in_english(age) == words
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(0), "less than a minute ago"),
+        (timedelta(seconds=61), "1 minute ago"),
+        (timedelta(minutes=59), "59 minutes ago"),
+        (timedelta(hours=1), "1 hour ago"),
+        (timedelta(days=3), "3 days ago"),
+        (timedelta(days=31), "1 month ago"),
+        (timedelta(days=800), "2 years ago"),
+    ],
+)
+def test_age_in_words(age, words):
+    assert words in reason(5, age)
+
+
+def test_size_in_words():
+    assert reason(1, None).startswith("You may not reuse your last password.")
+    with translation.override("de"):
+        assert "letzten 5 Passwörter" in reason(5, timedelta(days=3))

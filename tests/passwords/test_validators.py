@@ -1,0 +1,85 @@
+"""The rules in ``AUTH_PASSWORD_VALIDATORS``."""
+
+import pytest
+from django.contrib.auth.password_validation import (
+    password_validators_help_texts,
+    validate_password,
+)
+from django.core.exceptions import ValidationError
+
+from dbconnections.passwords.history import remember
+from tests.factories import PASSWORD, ConnectionFactory, UserFactory
+
+PACKAGE = "dbconnections.passwords.validators"
+
+
+@pytest.fixture
+def policy(settings):
+    """Have the site's passwords judged by the policy validator alone."""
+
+    def use(**options):
+        settings.AUTH_PASSWORD_VALIDATORS = [
+            {"NAME": f"{PACKAGE}.PolicyValidator", "OPTIONS": options}
+        ]
+
+    return use
+
+
+def errors(password, user=None):
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        return error.messages
+    return []
+
+
+@pytest.mark.parametrize(
+    ("options", "password", "problem"),
+    [
+        ({}, "kettle1", "At least 8 characters."),
+        ({}, "kettlekettle", "At least 3 of these"),
+        ({"level": "low"}, "kettl", "At least 6 characters."),
+        ({"level": "none", "min_length": 15}, "fourteen-chars", "At least 15 characters."),
+        ({"level": "excellent"}, "kettle-aaa-1", "No more than 2 equal characters"),
+        ({"level": "none", "dictionary": 10000}, "Iloveyou", "This password is too common."),
+        ({"level": "none", "words": ["Acme"]}, "acme", "This password is too common."),
+    ],
+)
+def test_password_that_does_not_meet_the_policy(policy, options, password, problem):
+    policy(**options)
+    assert problem in errors(password)[0]
+    assert errors("Walnut-ferry-41-long") == []
+
+
+def test_personal_data(policy):
+    policy(level="none", personal_data=True)
+    user = UserFactory.build(username="aurelia", first_name="Quintessa", email="q.melchior@x.org")
+    for password in ("my-Aurelia-1", "quintessa9", "xmelchiorx"):
+        assert errors(password, user) == ["The password has your name, username or address in it."]
+    assert errors("walnut", user) == []
+    assert errors("my-Aurelia-1") == []
+
+
+def test_help_text_names_all_rules(policy):
+    policy(level="good", dictionary=10000, personal_data=True)
+    [text] = password_validators_help_texts()
+    for part in ("At least 8 characters.", "At least 3 of these", "many others", "your name"):
+        assert part in text
+
+
+def test_level_that_is_none_is_told(policy):
+    policy(level="better")
+    with pytest.raises(KeyError, match="better"):
+        errors("x")
+
+
+@pytest.mark.django_db
+def test_history_holds_on_the_sites_own_pages_too(settings):
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": f"{PACKAGE}.HistoryValidator"}]
+    user = UserFactory()
+    connection = ConnectionFactory(password_history_size=2)
+    remember(connection, str(user.pk), user.password)
+    assert "You may not reuse any of your last 2 passwords." in errors(PASSWORD, user)[0]
+    assert errors("fresh-kettle-1", user) == []
+    assert errors(PASSWORD) == []
+    assert errors(PASSWORD, UserFactory.build()) == []
