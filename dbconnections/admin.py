@@ -97,22 +97,22 @@ class ConnectionForm(forms.ModelForm):
         ),
     )
     custom_types = forms.MultipleChoiceField(
-        label=_("Character types"),
+        label=_("For Custom: character types"),
         choices=[(type_.value, type_.label) for type_ in CharacterType],
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
     custom_three_of_four = forms.BooleanField(
-        label=_("Any three of the four types are enough"), required=False
+        label=_("For Custom: any three of the four types are enough"), required=False
     )
     custom_blocks_identical = forms.BooleanField(
-        label=_("No three equal characters in a row"), required=False
+        label=_("For Custom: no three equal characters in a row"), required=False
     )
     custom_blocks_sequential = forms.BooleanField(
-        label=_("No three letters or digits in sequence"), required=False
+        label=_("For Custom: no three letters or digits in sequence"), required=False
     )
     custom_limits_bytes = forms.BooleanField(
-        label=_("At most 72 bytes"),
+        label=_("For Custom: at most 72 bytes"),
         required=False,
         help_text=_("Where passwords are kept with bcrypt, which reads no more."),
     )
@@ -184,6 +184,11 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
             {
                 "fields": (
                     "password_policy",
+                    "custom_types",
+                    "custom_three_of_four",
+                    "custom_blocks_identical",
+                    "custom_blocks_sequential",
+                    "custom_limits_bytes",
                     "password_min_length",
                     "password_history_size",
                     "password_dictionary",
@@ -191,19 +196,6 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
                     "password_no_personal_info",
                     "resulting_rules",
                 )
-            },
-        ),
-        (
-            _("Custom strength"),
-            {
-                "description": _("Only for the password strength Custom."),
-                "fields": (
-                    "custom_types",
-                    "custom_three_of_four",
-                    "custom_blocks_identical",
-                    "custom_blocks_sequential",
-                    "custom_limits_bytes",
-                ),
             },
         ),
     )
@@ -225,7 +217,10 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
         """Return what a person reads who chooses a password, as it was saved last."""
         policy = passwords.with_site(passwords.policy_of(connection))
         said = [rule.sentence() for rule in policy.rules()] + passwords.sentences(policy)
-        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ([s] for s in said)))
+        return format_html(
+            '<ul class="dbconnections-rules">{}</ul>',
+            format_html_join("", "<li>{}</li>", ([s] for s in said)),
+        )
 
     @admin.display(description=_("clients"), empty_value="-")
     def enabled_clients(self, connection: Connection) -> str:
