@@ -165,6 +165,11 @@ class Settings:
         timedelta(seconds=30),
         "Time-out for an SMTP server where the site's own `EMAIL_TIMEOUT` sets none.",
     )
+    RETENTION = Setting(
+        timedelta(days=90),
+        "How long a ticket is kept after it was requested; `manage.py purge_reset_tickets` "
+        "deletes older ones that have ended.",
+    )
     MANAGEMENT_AUTHENTICATION_CLASSES = Setting(
         ["dbconnections.api.authentication.BearerAuthentication"],
         "How back ends that ask for tickets are told apart: authentication classes of Django "

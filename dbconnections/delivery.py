@@ -90,6 +90,24 @@ def next_due() -> timedelta | None:
     return max(pause, timedelta())
 
 
+def status() -> dict[str, float]:
+    """Return how many mails are due, failing and dead, and how overdue the oldest is.
+
+    ``failing`` are those whose last attempt failed; ``dead_last_day`` those given up within a
+    day. Times are in seconds.
+    """
+    due = ResetTicket.objects.filter(due_at__lte=DatabaseNow())
+    oldest = due.order_by("due_at").values_list("due_at", DatabaseNow()).first()
+    waiting = ResetTicket.objects.filter(due_at__isnull=False)
+    day_ago = DatabaseNow() - timedelta(days=1)
+    return {
+        "due": due.count(),
+        "failing": waiting.exclude(last_error="").count(),
+        "dead_last_day": ResetTicket.objects.filter(undeliverable_at__gt=day_ago).count(),
+        "oldest_due_seconds": (oldest[1] - oldest[0]).total_seconds() if oldest else 0.0,
+    }
+
+
 # Claiming
 
 

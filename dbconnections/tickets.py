@@ -403,6 +403,12 @@ def revoke(ticket_id: UUID, reason: str) -> bool:
     return bool(revoked)
 
 
+def revoke_all(reason: str) -> int:
+    """Close every open ticket for good; return how many there were. Raises ``Busy``."""
+    ticket_ids = retrying(lambda: list(ResetTicket.objects.open().values_list("pk", flat=True)))
+    return sum(revoke(ticket_id, reason) for ticket_id in ticket_ids)
+
+
 def supersede(newer: ResetTicket, account_id: str) -> None:
     """Close the account's other open tickets requested before this one.
 

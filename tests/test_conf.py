@@ -31,6 +31,7 @@ DEFAULTS = {
     "DELIVERY_MAX_ATTEMPTS": 12,
     "DELIVERY_MAX_DELAY": timedelta(minutes=15),
     "EMAIL_TIMEOUT": timedelta(seconds=30),
+    "RETENTION": timedelta(days=90),
     "MANAGEMENT_AUTHENTICATION_CLASSES": ["dbconnections.api.authentication.BearerAuthentication"],
     "MANAGEMENT_PERMISSION_CLASSES": ["dbconnections.api.permissions.MayIssueTickets"],
     "RESULT_URL_HOSTS": [],

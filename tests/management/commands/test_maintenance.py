@@ -1,0 +1,114 @@
+"""The commands that keep the tickets in order and tell how the mails are doing."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from dbconnections import retention, tickets
+from dbconnections.delivery import deliver_due
+from dbconnections.models import ResetTicket, TicketState
+from tests.factories import MailedTicketFactory, ResetTicketFactory
+
+DAY = timedelta(days=1)
+
+pytestmark = pytest.mark.django_db
+
+
+def aged(days, factory=MailedTicketFactory, **columns):
+    """Return a ticket requested so many days ago, which expired an hour later."""
+    requested_at = timezone.now() - days * DAY
+    return factory(requested_at=requested_at, **columns)
+
+
+# purge_reset_tickets
+
+
+def test_old_tickets_are_deleted(capsys):
+    kept = [aged(89), aged(1), MailedTicketFactory()]
+    aged(91)
+    aged(91, used_at=timezone.now() - 91 * DAY)
+    aged(91, ResetTicketFactory, due_at=None, no_account_at=timezone.now() - 91 * DAY)
+    call_command("purge_reset_tickets")
+    assert set(ResetTicket.objects.all()) == set(kept)
+    assert capsys.readouterr().out == "3 tickets were deleted.\n"
+    call_command("purge_reset_tickets")
+    assert capsys.readouterr().out == ""
+
+
+def test_what_works_or_waits_is_kept_whatever_its_age():
+    aged(91, expires_at=timezone.now() + DAY)
+    aged(91, used_at=timezone.now(), due_at=timezone.now())
+    assert retention.purge() == 0
+
+
+def test_retention_is_a_setting(settings):
+    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "RETENTION": 2 * DAY}
+    aged(1)
+    aged(3)
+    assert retention.purge() == 1
+
+
+def test_deleting_goes_by_batches(monkeypatch, app, connection):
+    monkeypatch.setattr(retention, "BATCH", 2)
+    for _ in range(5):
+        aged(91, client=app, connection=connection)
+    with CaptureQueriesContext(database) as captured:
+        assert retention.purge() == 5
+    assert sum(query["sql"].startswith("DELETE") for query in captured) == 3
+
+
+# revoke_reset_tickets
+
+
+def test_every_open_ticket_is_revoked(jane, app, connection, capsys):
+    mailed = MailedTicketFactory(user=jane, client=app, connection=connection)
+    waiting = ResetTicketFactory(client=app, connection=connection, email=jane.email)
+    used = MailedTicketFactory(client=app, connection=connection, used_at=timezone.now())
+    call_command("revoke_reset_tickets")
+    assert capsys.readouterr().out == "2 tickets were revoked.\n"
+    states = dict(ResetTicket.objects.with_state().values_list("pk", "current_state"))
+    assert states == {
+        mailed.pk: TicketState.REVOKED,
+        waiting.pk: TicketState.REVOKED,
+        used.pk: TicketState.USED,
+    }
+    assert deliver_due() == {}
+    with pytest.raises(tickets.TicketRefused):
+        tickets.redeem(mailed.pk, password=tickets.Secret("fresh-kettle-88"))
+
+
+# reset_email_status
+
+
+def status(capsys, *options):
+    call_command("reset_email_status", "--json", *options)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_empty_outbox(capsys):
+    nothing = {"due": 0, "failing": 0, "dead_last_day": 0, "oldest_due_seconds": 0}
+    assert status(capsys, "--max-age", "0") == nothing
+
+
+def test_outbox_with_something_of_each(capsys):
+    now = timezone.now()
+    ResetTicketFactory(due_at=now - timedelta(seconds=90))
+    ResetTicketFactory(due_at=now + timedelta(seconds=90), last_error="OSError")
+    ResetTicketFactory(due_at=None, undeliverable_at=now - DAY / 2, last_error="OSError")
+    ResetTicketFactory(due_at=None, undeliverable_at=now - DAY * 2, last_error="OSError")
+    found = status(capsys)
+    assert 90 <= found.pop("oldest_due_seconds") < 120
+    assert found == {"due": 1, "failing": 1, "dead_last_day": 1}
+
+
+def test_overdue_mail_fails_the_command(capsys):
+    ResetTicketFactory(due_at=timezone.now() - timedelta(seconds=90))
+    with pytest.raises(CommandError, match="A mail has been due for 9"):
+        call_command("reset_email_status", "--max-age", "60")
+    assert "due: 1\n" in capsys.readouterr().out
+    status(capsys, "--max-age", "600")
