@@ -1,11 +1,14 @@
 """The forms of the person who follows a link."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from dbconnections.pages.rules import generator_rules
+from dbconnections.passwords.rules import Rule
 from dbconnections.secret import Secret
 
 
@@ -38,11 +41,16 @@ class NewPasswordForm(forms.Form):
 
     new_password1 = PasswordField(
         label=_("New password"),
-        described_by="id_new_password1_rules id_new_password1_errors",
+        described_by="id_new_password1_errors id_new_password1_rules",
     )
     new_password2 = PasswordField(
         label=_("New password, once more"), described_by="id_new_password2_errors"
     )
+
+    def guide_generators(self, rules: Iterable[Rule]) -> None:
+        """Tell password managers the rules, where that says something."""
+        if said := generator_rules(rules):
+            self.fields["new_password1"].widget.attrs["passwordrules"] = said
 
     def clean(self) -> dict[str, Any]:
         first = self.cleaned_data.get("new_password1")

@@ -27,6 +27,7 @@ from dbconnections.conf import settings
 from dbconnections.models import Client, ResetTicket
 from dbconnections.pages.forms import ConfirmForm, NewPasswordForm, RetypeForm
 from dbconnections.pages.headers import protect
+from dbconnections.pages.rules import shown_rules
 from dbconnections.throttling import Allowance, client_ip, count, network
 from dbconnections.tickets import Reason, TicketRefused
 
@@ -204,10 +205,12 @@ class ResetView(Page):
         **context: Any,
     ) -> HttpResponse:
         form = form or form_for(ticket)
-        name = "new_password" if isinstance(form, NewPasswordForm) else "confirm"
-        policy = passwords.with_site(passwords.policy_of(ticket.connection))
-        context["rules"] = [rule.sentence() for rule in policy.rules()]
-        context["rules"] += passwords.sentences(policy)
+        name = "confirm"
+        if isinstance(form, NewPasswordForm):
+            name = "new_password"
+            policy = passwords.with_site(passwords.policy_of(ticket.connection))
+            form.guide_generators(policy.rules())
+            context["rules"] = shown_rules(policy.rules(), passwords.sentences(policy))
         return self.page(name, ticket, status, form=form, **context)
 
 

@@ -64,7 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ):
         try:
             wait_for(lambda: answers(url), f"The example site does not start; see {log}.")
-            yield Site(url, log, instructions)
+            yield Site(url, log, instructions, manage)
         finally:
             server.terminate()
 

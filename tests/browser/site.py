@@ -18,6 +18,7 @@ class Site:
     url: str
     log: Path
     instructions: str
+    manage: Callable[..., str]
 
     def links_mailed(self) -> int:
         """Return how many mails with a link there are; others may arrive at any time."""
