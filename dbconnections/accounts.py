@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
@@ -98,30 +98,35 @@ def canonical(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
+# Those of Auth0's profile that a user model may have.
+USUAL_NAMES = ("first_name", "last_name", "name", "nickname")
+
+
 class ModelUserStore:
     """The users of ``AUTH_USER_MODEL``, all or those that match ``filter``.
 
     ``filter`` holds keyword arguments for ``QuerySet.filter``. A subclass may override
     ``get_queryset`` for anything else. ``email_verified_field`` names the model's boolean field
     for a verified address, if it has one. ``personal_fields`` are those, beside login and
-    address, that a password may not contain where its connection forbids personal data.
+    address, that a password may not contain where its connection forbids personal data; by
+    default the names the model has.
     """
 
     def __init__(
         self,
         filter: Mapping[str, Any] | None = None,  # noqa: A002
         email_verified_field: str = "",
-        personal_fields: Iterable[str] = ("first_name", "last_name", "name", "nickname"),
+        personal_fields: Iterable[str] | None = None,
     ) -> None:
         self.filter = dict(filter or {})
-        self.personal_fields = tuple(personal_fields)
         self.email_verified_field = email_verified_field
         self.model: Any = get_user_model()
-        if email_verified_field:
-            try:
-                self.model._meta.get_field(email_verified_field)
-            except FieldDoesNotExist as error:
-                raise ImproperlyConfigured(f"email_verified_field: {error}") from error
+        for field in (email_verified_field, *(personal_fields or ())):
+            if field and not hasattr(self.model, field):
+                raise ImproperlyConfigured(f"The user model has no {field!r}.")
+        self.personal_fields = tuple(
+            field for field in personal_fields or USUAL_NAMES if hasattr(self.model, field)
+        )
 
     def get_queryset(self) -> QuerySet[AbstractBaseUser]:
         """Return the users this store holds."""

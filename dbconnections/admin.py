@@ -215,8 +215,11 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
     @admin.display(description=_("Resulting rules"))
     def resulting_rules(self, connection: Connection) -> str:
         """Return what a person reads who chooses a password, as it was saved last."""
-        policy = passwords.with_site(passwords.policy_of(connection))
-        said = [rule.sentence() for rule in policy.rules()] + passwords.sentences(policy)
+        try:
+            rules, notes = passwords.requirements(passwords.policy_of(connection))
+        except ValidationError as error:
+            return " ".join(error.messages)
+        said = [*(rule.sentence() for rule in rules), *notes]
         return format_html(
             '<ul class="dbconnections-rules">{}</ul>',
             format_html_join("", "<li>{}</li>", ([s] for s in said)),

@@ -11,7 +11,14 @@ class DbConnectionsConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported for the receivers and checks they register.
+        from django.conf import settings
+        from django.db.models.signals import post_delete
+
         from dbconnections import audit, checks, delivery  # noqa: F401
+        from dbconnections.passwords.validators import forget_user
+
+        # Of the user model alone: a receiver for all would slow every model's deletion.
+        post_delete.connect(forget_user, sender=settings.AUTH_USER_MODEL)
 
         if apps.is_installed("drf_spectacular"):
             from dbconnections.api import schema  # noqa: F401

@@ -27,8 +27,9 @@ def log_sent(ticket: ResetTicket, **kwargs: object) -> None:
 
 
 @receiver(signals.reset_handed_over)
-def log_handed_over(ticket: ResetTicket, **kwargs: object) -> None:
-    logger.info("Password reset link handed over.", extra=facts("scpr", ticket))
+def log_handed_over(ticket: ResetTicket, caller_id: str, **kwargs: object) -> None:
+    extra = {**facts("scpr", ticket), "caller_id": caller_id}
+    logger.info("Password reset link handed over.", extra=extra)
 
 
 @receiver(signals.password_changed)
@@ -52,7 +53,11 @@ def log_refused(
 ) -> None:
     # A refused request is mostly a typing error, and a flood of them must not page anyone.
     event, level = {"request": ("fcpr", logging.INFO), "change": ("fcp", logging.WARNING)}[stage]
-    extra = {**(details or {}), **facts(event, ticket), "reason": reason}
+    said = dict(details or {})
+    if "name" in said:
+        # A log record has a name of its own.
+        said["refusal"] = said.pop("name")
+    extra = {**said, **facts(event, ticket), "reason": reason}
     logger.log(level, "Password reset refused: %s.", reason, extra=extra)
 
 

@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Info, Tags, register
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import DatabaseError, router
 from django.http.request import split_domain_port, validate_host
 from django.urls import NoReverseMatch, reverse
@@ -22,6 +22,7 @@ from rest_framework.permissions import BasePermission
 from dbconnections.accounts import get_store
 from dbconnections.conf import all_settings, configured, settings
 from dbconnections.models import Connection, enabled_pairs
+from dbconnections.passwords import policy_of
 from dbconnections.tickets import database
 from dbconnections.validators import is_origin
 
@@ -279,6 +280,14 @@ def check_connections(
                 "which is not configured.",
                 hint='Add it to DBCONNECTIONS["USER_STORES"] or choose another in the admin.',
                 id="dbconnections.E012",
+            )
+        try:
+            policy_of(connection)
+        except (KeyError, ValidationError) as error:
+            yield Error(
+                f"Connection {connection} has a password policy that cannot be used: {error}",
+                hint="Save it in the admin, which says what is wrong.",
+                id="dbconnections.E031",
             )
         if connection.password_history_size and HISTORY not in validators:
             yield checks.Warning(

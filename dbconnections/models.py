@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router
 from django.db.models import (
@@ -24,9 +25,11 @@ from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
 from dbconnections.clock import DatabaseNow
+from dbconnections.conf import settings
 from dbconnections.passwords.policy import (
     MAX_HISTORY,
     MAX_MIN_LENGTH,
+    policy_of,
     validate_options,
     validate_words,
 )
@@ -319,6 +322,23 @@ class Connection(models.Model):
         self.connection_id = self.connection_id or generate_connection_id()
         super().save(*args, **kwargs)
 
+    def clean(self) -> None:
+        super().clean()
+        try:
+            policy = policy_of(self)
+        except (KeyError, ValidationError):
+            return  # told beside the field that is wrong
+        most = min(settings.PASSWORD_MAX_LENGTH, policy.max_bytes or settings.PASSWORD_MAX_LENGTH)
+        if policy.min_length > most:
+            raise ValidationError(
+                {
+                    "password_min_length": ValidationError(
+                        _("No password could be long enough: at most %(most)d are allowed."),
+                        params={"most": most},
+                    )
+                }
+            )
+
     @property
     def is_database(self) -> bool:
         """Whether its accounts have passwords that can be changed here."""
@@ -341,15 +361,22 @@ class PasswordHistoryQuerySet(models.QuerySet["PasswordHistory"]):
         return self.filter(connection=connection, account=account_id).order_by("-pk")
 
 
+class PasswordHistoryManager(models.Manager.from_queryset(PasswordHistoryQuerySet)):  # type: ignore[misc]  # made when run
+    """Reads where is written: a replica that lags would have the newest password forgotten."""
+
+    def get_queryset(self) -> PasswordHistoryQuerySet:
+        return PasswordHistoryQuerySet(self.model, using=router.db_for_write(self.model))
+
+
 class PasswordHistory(models.Model):
     """A password that an account has had, as a hash."""
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="+")
     account = models.CharField(max_length=255)
     password = models.CharField(max_length=255)
-    set_at = models.DateTimeField()
+    set_at = models.DateTimeField(null=True)
 
-    objects = PasswordHistoryQuerySet.as_manager()
+    objects = PasswordHistoryManager()
 
     class Meta:
         verbose_name = _("password history")

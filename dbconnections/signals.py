@@ -13,7 +13,7 @@ reset_sent = Signal()
 """The mail with the link was handed to the mail server: ``ticket``, ``account``."""
 
 reset_handed_over = Signal()
-"""A back end got the link, to deliver it itself: ``ticket``, ``account``."""
+"""A back end got the link, to deliver it itself: ``ticket``, ``account``, ``caller_id``."""
 
 password_changed = Signal()
 """A new password was set and committed: ``ticket``, ``account``."""

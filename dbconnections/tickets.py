@@ -112,6 +112,8 @@ class ResetRequest:
     result_url: str = ""
     include_email_in_redirect: bool = False
     mark_email_as_verified: bool = False
+    caller_id: str = ""
+    """Key of the user that a back end calls as, for the log."""
     may_open_staff: bool = False
     """Whether a link that is handed over may open an account with more than a customer's rights."""
 
@@ -132,7 +134,9 @@ def hand_over(request: ResetRequest) -> ResetTicket:
     ``Busy``.
     """
     ticket, account = retrying(lambda: _hand_over(request))
-    signals.reset_handed_over.send_robust(ResetTicket, ticket=ticket, account=account)
+    signals.reset_handed_over.send_robust(
+        ResetTicket, ticket=ticket, account=account, caller_id=request.caller_id
+    )
     return ticket
 
 
@@ -307,7 +311,7 @@ def redeem(
     ticket, account = open(ticket_id, submitted=True)
     try:
         chosen = password or _confirmed(ticket, retyped)
-        _check_apart(ticket, account, chosen)
+        _check(ticket, account, chosen)
         account = retrying(lambda: _change(ticket, chosen))
     except TicketRefused as refusal:
         _say_refused(refusal.reason, ticket)
@@ -315,20 +319,28 @@ def redeem(
     except WrongRetype:
         _say_refused("wrong_retype", ticket)
         raise
-    except passwords.PasswordRefused:
+    except passwords.PasswordRefused as refused:
         opened = ResetTicket.objects.filter(pk=ticket.pk)
         retrying(lambda: opened.update(opened_at=_FIRST_OPENED))
-        _say_refused("invalid_password", ticket)
+        _say_refused("invalid_password", ticket, name=refused.name)
         raise
     signals.password_changed.send_robust(ResetTicket, ticket=ticket, account=account)
     return ticket
 
 
 @sensitive_variables()
-def _check_apart(ticket: ResetTicket, account: Account, password: Secret) -> None:
-    """Check what takes too long to hold a transaction open for: other hashes, other servers."""
-    current = get_store(ticket.connection.user_store).password_hash(account)
-    check_history(ticket.connection, account.id, password, current)
+def _check(ticket: ResetTicket, account: Account, password: Secret) -> None:
+    """Check a password, the cheapest first.
+
+    Outside any transaction: a validator of the site, the hashing of older passwords and the
+    service that knows of breaches may each take long. The fingerprint tells if the account has
+    changed since.
+    """
+    store = get_store(ticket.connection.user_store)
+    policy = passwords.policy_of(ticket.connection)
+    personal = store.personal_data(account) if policy.refuses_personal_data else ()
+    passwords.check(password, policy, user=account.user, personal=personal)
+    check_history(ticket.connection, account.id, password, store.password_hash(account))
     check_breaches(password)
 
 
@@ -352,10 +364,7 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
             raise TicketRefused(Reason.CLOSED, ticket)
         account = _account(ticket, for_update=True)
         store = get_store(ticket.connection.user_store)
-        policy = passwords.policy_of(ticket.connection)
-        personal = store.personal_data(account) if policy.refuses_personal_data else ()
-        passwords.check(password, policy, user=account.user, personal=personal)
-        remember(ticket.connection, account.id, store.password_hash(account))
+        remember(ticket.connection, account.id, store.password_hash(account), is_new=False)
         store.set_password(account, password.reveal())
         remember(ticket.connection, account.id, store.password_hash(account))
         if ticket.mark_email_as_verified:
@@ -535,9 +544,11 @@ def _forget_expressions(ticket: ResetTicket) -> None:
             del ticket.__dict__[column]
 
 
-def _say_refused(reason: str, ticket: ResetTicket | None, stage: str = "change") -> None:
+def _say_refused(
+    reason: str, ticket: ResetTicket | None, stage: str = "change", **details: str
+) -> None:
     signals.reset_refused.send_robust(
-        ResetTicket, stage=stage, reason=str(reason), ticket=ticket, details={}
+        ResetTicket, stage=stage, reason=str(reason), ticket=ticket, details=details
     )
 
 

@@ -263,6 +263,7 @@ def test_resulting_rules_are_shown(admin_client):
         ),
         ({"password_dictionary_words": "x" * 51}, "Write up to 200 words of up to 50 characters."),
         ({"password_dictionary_words": "x\n" * 201}, "Write up to 200 words of up to 50"),
+        ({"password_min_length": "73", "custom_limits_bytes": "on"}, "at most 72 are allowed"),
         ({"password_history_size": "25"}, "less than or equal to 24"),
         ({"password_min_length": "129"}, "less than or equal to 128"),
         ({"password_min_length": "0"}, "greater than or equal to 1"),

@@ -119,6 +119,7 @@ WRONG = [
     ("E005", store("Store"), {}),
     ("E005", store(STORE, OPTIONS={"unknown": 1}), {}),
     ("E005", store(STORE, OPTIONS={"email_verified_field": "verified"}), {}),
+    ("E005", store(STORE, OPTIONS={"personal_fields": ["nick"]}), {}),
     ("E006", {"RATE_LIMIT": "often"}, {}),
     ("E006", {"RATE_LIMIT_PER_IP": "10"}, {}),
     ("E006", {"RATE_LIMIT_PAGES": "10 per fortnight"}, {}),
@@ -254,6 +255,18 @@ def test_package_that_knows_of_breaches_is_missed_where_it_is_wanted(found, monk
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    "options", [{"password_policy": "better"}, {"password_complexity": {"min_length": 0}}]
+)
+def test_policy_that_cannot_be_used_is_told(found, options):
+    fields = {"password_policy": "custom", **options}
+    ConnectionFactory(name="Odd", clients=[ClientFactory()], **fields)
+    messages = found({}, {}, databases=["default"])
+    assert set(messages) == {"E031"}
+    assert "Connection Odd has a password policy" in messages["E031"].msg
+
+
+@pytest.mark.django_db
 def test_history_that_is_fed_by_halves_is_told(found):
     ConnectionFactory(name="Short", password_history_size=1, clients=[ClientFactory()])
     assert set(found({}, {}, databases=["default"])) == {"W030"}
@@ -287,7 +300,7 @@ def test_every_id_is_given_once_and_tried_here():
     assert len(ids) == inspect.getsource(checks).count("id=")
     assert len(set(ids)) == len(ids)
     assert set(ids) == {name for name, _ours, _site in WRONG} | {
-        *("E000", "E008", "E012", "W013", "I027", "E029", "W030")
+        *("E000", "E008", "E012", "W013", "I027", "E029", "W030", "E031")
     }
 
 

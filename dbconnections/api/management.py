@@ -23,6 +23,9 @@ from dbconnections.conf import settings
 from dbconnections.models import Client, Connection, enabled_pairs
 from dbconnections.validators import printable
 
+# Enough to tell whether there are several.
+MAX_PAIRS = 10
+
 # How Auth0 writes the id of a user of a database connection.
 USER_ID_PREFIX = "auth0|"
 
@@ -35,6 +38,10 @@ class PasswordChangeTicketView(Endpoint):
 
     def get_permissions(self) -> list[BasePermission]:
         return [import_string(path)() for path in settings.MANAGEMENT_PERMISSION_CLASSES]
+
+    def refusal_details(self) -> dict[str, Any]:
+        # Without authenticating once more, which may be what failed.
+        return {"caller_id": key_of(getattr(self.request, "_user", None))}
 
     def post(self, request: Request) -> Response:
         fields = self.read(request, TicketSerializer)
@@ -56,6 +63,7 @@ class PasswordChangeTicketView(Endpoint):
                     ip=self.ip,
                     user_agent=printable(request.META.get("HTTP_USER_AGENT", ""), 255),
                     requested_by=printable(str(request.user), 254),
+                    caller_id=key_of(request.user),
                     base_url=links.base_url(request),
                     lifetime=fields["ttl_sec"],
                     result_url=fields["result_url"],
@@ -76,14 +84,20 @@ class PasswordChangeTicketView(Endpoint):
 def find_client_and_connection(fields: dict[str, Any]) -> tuple[Client, Connection]:
     """Return what the caller names, or else the only one there is."""
     client_id, connection_id = fields["client_id"], fields["connection_id"]
-    pairs = list(enabled_pairs())
-    # Compared here: some databases ignore letter case, an identifier does not.
+    found = enabled_pairs()
     if client_id:
-        pairs = [pair for pair in pairs if pair.client.client_id == client_id]
-        if not pairs:
-            raise errors.InvalidClient
+        found = found.filter(client__client_id=client_id)
     if connection_id:
-        pairs = [pair for pair in pairs if pair.connection.connection_id == connection_id]
+        found = found.filter(connection__connection_id=connection_id)
+    # Compared once more: some databases ignore letter case, an identifier does not.
+    pairs = [
+        pair
+        for pair in found[:MAX_PAIRS]
+        if client_id in ("", pair.client.client_id)
+        and connection_id in ("", pair.connection.connection_id)
+    ]
+    if not pairs and client_id and not enabled_pairs().filter(client__client_id=client_id).exists():
+        raise errors.InvalidClient
     if not pairs:
         raise errors.ConnectionNotFound
     if len({pair.connection for pair in pairs}) > 1:
@@ -95,6 +109,12 @@ def find_client_and_connection(fields: dict[str, Any]) -> tuple[Client, Connecti
             _("client_id is required, as the connection is enabled for several clients.")
         )
     return pairs[0].client, pairs[0].connection
+
+
+def key_of(user: Any) -> str:
+    """Return the key of whoever calls, empty for one without."""
+    key = getattr(user, "pk", None)
+    return "" if key is None else str(key)
 
 
 def find_account(store: UserStore, fields: dict[str, Any]) -> Account:

@@ -17,4 +17,5 @@ class MayIssueTickets(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user
-        return bool(user and user.is_staff and user.has_perm("dbconnections.add_resetticket"))
+        is_staff = getattr(user, "is_staff", False)
+        return bool(is_staff and user.has_perm("dbconnections.add_resetticket"))

@@ -12,7 +12,8 @@ from rest_framework import serializers
 
 from dbconnections.models import MAX_TICKET_LIFETIME
 from dbconnections.secret import Secret
-from dbconnections.validators import printable, validate_result_url
+from dbconnections.validators import printable
+from dbconnections.validators import validate_result_url as check_result_url
 
 # RFC 5321, 4.5.3.1: 64 octets of local part; RFC 3696 erratum 1690: 254 in all.
 MAX_LOCAL_PART = 64
@@ -187,7 +188,7 @@ class TicketSerializer(serializers.Serializer[Any]):
     def validate_result_url(self, value: str) -> str:
         if value:
             try:
-                validate_result_url(value)
+                check_result_url(value)
             except DjangoValidationError as error:
                 raise serializers.ValidationError(f"result_url: {error.messages[0]}") from None
         return value

@@ -134,11 +134,11 @@ class ChangePasswordView(Endpoint):
         nowhere.
         """
         model: Any = get_user_model()
-        stranger = model()
-        setattr(stranger, model.get_email_field_name(), email)
+        unsaved_user = model()
+        setattr(unsaved_user, model.get_email_field_name(), email)
         try:
             policy = passwords.policy_of(connection)
-            passwords.check(password, policy, stranger=stranger, personal=[email])
+            passwords.check(password, policy, unsaved_user=unsaved_user, personal=[email])
         except passwords.PasswordRefused as refused:
             raise errors.WeakPassword(refused) from None
 

@@ -208,9 +208,9 @@ class ResetView(Page):
         name = "confirm"
         if isinstance(form, NewPasswordForm):
             name = "new_password"
-            policy = passwords.with_site(passwords.policy_of(ticket.connection))
-            form.guide_generators(policy.rules())
-            context["rules"] = shown_rules(policy.rules(), passwords.sentences(policy))
+            rules, notes = passwords.requirements(passwords.policy_of(ticket.connection))
+            form.guide_generators(rules)
+            context["rules"] = shown_rules(rules, notes)
         return self.page(name, ticket, status, form=form, **context)
 
 

@@ -4,7 +4,7 @@ Pure rules: nothing here knows a request, a ticket or a mail. A connection's pol
 site's ``AUTH_PASSWORD_VALIDATORS``; what they say is reported the way Auth0 does.
 """
 
-from dbconnections.passwords.check import check, sentences, with_site
+from dbconnections.passwords.check import check, requirements
 from dbconnections.passwords.policy import LEVELS, Policy, from_options, policy_of
 from dbconnections.passwords.refusal import PasswordRefused
 
@@ -15,6 +15,5 @@ __all__ = [
     "check",
     "from_options",
     "policy_of",
-    "sentences",
-    "with_site",
+    "requirements",
 ]

@@ -31,7 +31,7 @@ def check_breaches(password: Secret) -> None:
     try:
         hits = api.check_password(password.reveal())
     except PwnedPasswordsError as error:
-        failure = error.code
+        failure = error.code.value
     else:
         if hits:
             raise Breached([_("This password is known from a data breach. Choose another.")])

@@ -4,6 +4,7 @@ Auth0 remembers those that were set after the option was switched on, up to 24. 
 hashes the site itself makes, per connection and account.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.contrib.auth.hashers import check_password
@@ -28,23 +29,37 @@ def check_history(connection: Connection, account_id: str, password: Secret, cur
         return
     known = PasswordHistory.objects.of(connection, account_id)
     rows = known.values_list("password", "set_at", DatabaseNow())
-    last = {hash_: now - set_at for hash_, set_at, now in rows[:size]}
-    for hash_, age in ({current: None} | last if current else last).items():
+    last = {hash_: set_at and now - set_at for hash_, set_at, now in rows[:size]}
+    if current and current not in last:
+        # From before the history began, or hashed anew since; it is the last one all the same.
+        last = {current: None, **dict(list(last.items())[: size - 1])}
+    for hash_, age in last.items():
         if check_password(password.reveal(), hash_):
             raise UsedBefore([reason(size, age)], size, in_english(age) if age is not None else "")
 
 
-def remember(connection: Connection, account_id: str, hash_: str) -> None:
-    """Add a password's hash to the history, and forget what is older than it remembers."""
+def remember(connection: Connection, account_id: str, hash_: str, *, is_new: bool = True) -> None:
+    """Add a password's hash to the history, and forget what is older than it remembers.
+
+    Of one that ``is_new`` not, nobody knows since when it has been in use.
+    """
     size = connection.password_history_size
     known = PasswordHistory.objects.of(connection, account_id)
     if not size or not hash_ or known.filter(password=hash_).exists():
         return
     PasswordHistory.objects.create(
-        connection=connection, account=account_id, password=hash_, set_at=DatabaseNow()
+        connection=connection,
+        account=account_id,
+        password=hash_,
+        set_at=DatabaseNow() if is_new else None,
     )
     kept = list(known.values_list("pk", flat=True)[:size])
     known.exclude(pk__in=kept).delete()
+
+
+def forget(account_id: str, connections: Iterable[Connection]) -> None:
+    """Delete what is remembered of an account that is gone."""
+    PasswordHistory.objects.filter(account=account_id, connection__in=connections).delete()
 
 
 def reason(size: int, age: timedelta | None) -> str:
@@ -55,7 +70,7 @@ def reason(size: int, age: timedelta | None) -> str:
         size,
     ) % {"size": size}
     if age is None:
-        return f"{rule} {_('This is the one you have now.')}"
+        return rule
     minutes = age // timedelta(minutes=1)
     used = _("This one was set less than a minute ago.")
     for unit, words in _UNITS.items():

@@ -1,16 +1,19 @@
 """What a connection asks of a password, as a value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_variables
 
 from dbconnections.passwords.dictionary import is_common
+from dbconnections.passwords.personal import has_personal_data
 from dbconnections.passwords.rules import (
     ALL_TYPES,
+    BCRYPT_BYTES,
     CharacterType,
     Contains,
     ContainsAtLeast,
@@ -74,8 +77,22 @@ class Policy:
         """Say whether a password is in the dictionary, the shared one or the connection's own."""
         return is_common(password, self.common) or password.casefold() in self.words
 
-    def sentences(self) -> list[str]:
-        """Return what cannot be seen from the rules of strength, in the current language."""
+    @sensitive_variables()
+    def failures(
+        self, password: str, personal: Iterable[str] = ()
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Return what is wrong with a password, in the current language.
+
+        In three lists: what makes it weak, common, and like what is known of the person.
+        """
+        weak = [rule.sentence() for rule in self.rules() if not rule.is_met(password)]
+        common = [_("This password is too common.")] if self.is_common(password) else []
+        is_alike = self.refuses_personal_data and has_personal_data(password, personal)
+        alike = [_("The password has your name, username or address in it.")] if is_alike else []
+        return weak, common, alike
+
+    def notes(self) -> list[str]:
+        """Return what the rules of strength do not show, in the current language."""
         said = []
         if self.common or self.words:
             said.append(_("No password that many others use."))
@@ -152,7 +169,7 @@ def from_options(options: Mapping[str, Any]) -> Policy:
         three_of_four=three_of_four,
         blocks_identical=options.get("identical_characters") == "block",
         blocks_sequential=options.get("sequential_characters") == "block",
-        max_bytes=72 if options.get("max_length_exceeded") == "error" else 0,
+        max_bytes=BCRYPT_BYTES if options.get("max_length_exceeded") == "error" else 0,
     )
 
 
@@ -176,7 +193,7 @@ def _is_one_of(*values: str) -> Any:
 
 
 _OPTIONS: dict[str, Any] = {
-    "min_length": lambda value: type(value) is int and 1 <= value <= 72,
+    "min_length": lambda value: type(value) is int and 1 <= value <= BCRYPT_BYTES,
     "character_types": lambda value: (
         type(value) is list and all(item in list(CharacterType) for item in value)
     ),

@@ -54,7 +54,11 @@ class TooCommon(PasswordRefused):
 
 
 class UsedBefore(PasswordRefused):
-    """``age`` is in English ("a day ago"), empty where it is not known."""
+    """``age`` is in English ("a day ago"), empty where it is not known.
+
+    The app's own POST never raises it, as it would tell who has an account; ``description`` is
+    for an API of the site that changes the password of somebody who is logged in.
+    """
 
     name = "PasswordHistoryError"
     message = "Password has previously been used"

@@ -47,6 +47,9 @@ class CharacterType(StrEnum):
 
 ALL_TYPES = tuple(CharacterType)
 
+# What bcrypt reads of a password.
+BCRYPT_BYTES = 72
+
 _CODES = {
     CharacterType.LOWERCASE: "lowerCase",
     CharacterType.UPPERCASE: "upperCase",
@@ -117,7 +120,7 @@ class Rule:
 
     def __str__(self) -> str:
         """Return the rule as Auth0's ``policy`` text has it."""
-        if "%d" in self.message:
+        if self.format and "%d" in self.message:
             first = self.message % self.format
         else:
             # As JavaScript's `util.format`, which appends what has no place.
@@ -246,7 +249,7 @@ class NoSequential(Rule):
 class MaxBytes(Rule):
     """At most so many bytes in UTF-8; bcrypt reads no more than 72."""
 
-    most: int = 72
+    most: int = BCRYPT_BYTES
     code = "maxLength"
     message = "Maximum password length exceeded"
 

@@ -1,16 +1,16 @@
 """The rules of this package for ``AUTH_PASSWORD_VALIDATORS``, alone or beside the app's own use."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.views.decorators.debug import sensitive_variables
 
-from dbconnections.passwords.personal import has_personal_data
-from dbconnections.passwords.policy import LEVELS
+from dbconnections.passwords.dictionary import SIZES
+from dbconnections.passwords.policy import LEVELS, from_options
 from dbconnections.passwords.refusal import PasswordRefused
 from dbconnections.secret import Secret
 
@@ -18,20 +18,27 @@ from dbconnections.secret import Secret
 class PolicyValidator:
     """A level of strength, a dictionary, and personal data.
 
-    ``level`` is one of ``none``, ``low``, ``fair``, ``good`` and ``excellent``; ``dictionary`` is
-    0, 10000 or 100000. Raises ``ValidationError`` for a password that does not meet them.
+    ``level`` is one of ``none``, ``low``, ``fair``, ``good`` and ``excellent``, ``complexity``
+    Auth0's ``password_options.complexity`` in its place; ``dictionary`` is 0, 10000 or 100000.
+    Raises ``ValidationError`` for a password that does not meet them.
     """
 
     def __init__(
         self,
         level: str = "good",
         *,
+        complexity: Mapping[str, Any] | None = None,
         min_length: int | None = None,
         dictionary: int = 0,
         words: Iterable[str] = (),
         personal_data: bool = False,
     ) -> None:
-        policy = LEVELS[level]
+        if level not in LEVELS or dictionary not in (0, *SIZES):
+            sizes = ", ".join(map(str, SIZES))
+            raise ImproperlyConfigured(
+                f"PolicyValidator: level is one of {', '.join(LEVELS)}, dictionary 0, {sizes}."
+            )
+        policy = LEVELS[level] if complexity is None else from_options(complexity)
         self.policy = replace(
             policy,
             min_length=min_length or policy.min_length,
@@ -42,16 +49,12 @@ class PolicyValidator:
 
     @sensitive_variables()
     def validate(self, password: str, user: Any = None) -> None:
-        errors = [rule.sentence() for rule in self.policy.rules() if not rule.is_met(password)]
-        if self.policy.is_common(password):
-            errors.append(_("This password is too common."))
-        if self.policy.refuses_personal_data and has_personal_data(password, known_of(user)):
-            errors.append(_("The password has your name, username or address in it."))
-        if errors:
-            raise ValidationError(errors, code="password_policy")
+        failures = self.policy.failures(password, known_of(user))
+        if any(failures):
+            raise ValidationError([*chain(*failures)], code="password_policy")
 
     def get_help_text(self) -> str:
-        said = [rule.sentence() for rule in self.policy.rules()] + self.policy.sentences()
+        said = [rule.sentence() for rule in self.policy.rules()] + self.policy.notes()
         return " ".join(said)
 
 
@@ -61,9 +64,6 @@ class HistoryValidator:
     Without it only changes through a mailed link are remembered. Raises ``ValidationError`` for
     a password that is among an account's last.
     """
-
-    # The flow checks the history itself, outside its transaction.
-    is_checked_apart = True
 
     @sensitive_variables()
     def validate(self, password: str, user: Any = None) -> None:
@@ -88,10 +88,10 @@ class HistoryValidator:
 
 def known_of(user: Any) -> list[str]:
     """Return what is known of a user, by the default store of the app."""
-    from dbconnections.accounts import ModelUserStore
+    from dbconnections.accounts import ModelUserStore, get_store
 
-    store = ModelUserStore()
-    if not isinstance(user, store.model):
+    store = get_store("default")
+    if not isinstance(store, ModelUserStore) or not isinstance(user, store.model):
         return []
     return store.personal_data(store.account_of(user))
 
@@ -109,3 +109,18 @@ def connections_of(user: Any) -> Iterator[tuple[Any, Any]]:
         account = store.get(str(user.pk)) if isinstance(store, ModelUserStore) else None
         if account:
             yield connection, account
+
+
+def forget_user(instance: Any, **kwargs: object) -> None:
+    """Delete the history of a user who was deleted."""
+    from dbconnections.accounts import ModelUserStore, get_store
+    from dbconnections.models import Connection
+    from dbconnections.passwords.history import forget
+
+    connections = [
+        connection
+        for connection in Connection.objects.filter(password_history_size__gt=0)
+        if isinstance(get_store(connection.user_store), ModelUserStore)
+    ]
+    if connections:
+        forget(str(instance.pk), connections)

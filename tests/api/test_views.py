@@ -393,7 +393,7 @@ def test_overlong_password(ask_legacy):
             "verified": False,
         }
     ]
-    assert body["policy"] == "* Maximum password length exceeded"
+    assert body["policy"] == "* Maximum password length exceeded 128"
     assert_nothing_done()
 
 

@@ -5,6 +5,7 @@ import time
 import traceback
 
 import pytest
+from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.core.exceptions import ValidationError
 from django.views.debug import ExceptionReporter
 
@@ -15,6 +16,7 @@ from dbconnections.secret import Secret
 from tests.factories import UserFactory
 
 CANARY = Secret("canary-1c9d")
+NOTHING = passwords.Policy(min_length=0)
 DJANGO = "django.contrib.auth.password_validation"
 
 
@@ -38,7 +40,7 @@ def user():
 
 def refusal(text, user=None):
     with pytest.raises(PasswordRefused) as refused:
-        passwords.check(Secret(text), user=user)
+        passwords.check(Secret(text), NOTHING, user=user)
     return refused.value
 
 
@@ -48,13 +50,13 @@ def verdicts(refused):
 
 
 def test_good_password(user):
-    assert passwords.check(Secret("fresh-kettle-88"), user=user) is None
+    assert passwords.check(Secret("fresh-kettle-88"), NOTHING, user=user) is None
 
 
 def test_site_without_validators(validators):
     validators()
-    assert passwords.check(Secret("x")) is None
-    assert passwords.sentences() == []
+    assert passwords.check(Secret("x"), NOTHING) is None
+    assert passwords.requirements(NOTHING)[1] == []
 
 
 def test_too_short(validators):
@@ -105,28 +107,28 @@ def test_personal(user, text):
 
 @pytest.mark.parametrize("text", ["aurelia-1", "Aurelia1", "quintessa@example.com"])
 def test_without_a_user_nothing_is_personal(text):
-    assert passwords.check(Secret(text)) is None
+    assert passwords.check(Secret(text), NOTHING) is None
 
 
 def test_likeness_to_a_stranger(user):
     with pytest.raises(PasswordRefused) as refused:
-        passwords.check(Secret("quintessa9"), stranger=user)
+        passwords.check(Secret("quintessa9"), NOTHING, unsaved_user=user)
     assert refused.value.name == "PasswordNoUserInfoError"
-    assert passwords.check(Secret("fresh-kettle-88"), stranger=user) is None
+    assert passwords.check(Secret("fresh-kettle-88"), NOTHING, unsaved_user=user) is None
 
 
 def test_user_counts_more_than_a_stranger(user):
     stranger = UserFactory.build(username="melchior", email="melchior@example.org")
-    assert passwords.check(Secret("melchior-88"), user=user, stranger=stranger) is None
+    assert passwords.check(Secret("melchior-88"), NOTHING, user=user, unsaved_user=stranger) is None
     with pytest.raises(PasswordRefused):
-        passwords.check(Secret("aurelia-88"), user=user, stranger=stranger)
+        passwords.check(Secret("aurelia-88"), NOTHING, user=user, unsaved_user=stranger)
 
 
 def test_stranger_is_shown_to_no_other_validator(validators, user):
     """A rule of the site's own may look the user up, and would tell who has an account."""
     validators(f"{__name__}.{Recording.__name__}")
     Recording.seen.clear()
-    passwords.check(Secret("x"), stranger=user)
+    passwords.check(Secret("x"), NOTHING, unsaved_user=user)
     assert Recording.seen == [(1, None)]
 
 
@@ -195,12 +197,12 @@ def test_rule_of_the_sites_own(validators):
     assert rule == {"message": "Use 100% consonants.", "code": "NoVowels", "verified": False}
     assert refused.policy == "* Use 100% consonants."
     assert refused.sentences == ["No %s.", "Not one."]
-    assert passwords.check(Secret("rhythm")) is None
+    assert passwords.check(Secret("rhythm"), NOTHING) is None
 
 
 def test_rules_in_words(validators):
     validators(OWN, f"{__name__}.{Silent.__name__}", "NumericPasswordValidator")
-    assert passwords.sentences() == [
+    assert passwords.requirements(NOTHING)[1] == [
         "Use 100% consonants.",
         "Your password can\u2019t be entirely numeric.",
     ]
@@ -209,8 +211,8 @@ def test_rules_in_words(validators):
 def test_user_is_handed_to_validators(validators, user):
     validators(f"{__name__}.{Recording.__name__}")
     Recording.seen.clear()
-    passwords.check(Secret("x"), user=user)
-    passwords.check(Secret("xy"))
+    passwords.check(Secret("x"), NOTHING, user=user)
+    passwords.check(Secret("xy"), NOTHING)
     assert Recording.seen == [(1, user), (2, None)]
 
 
@@ -219,7 +221,7 @@ def test_user_is_handed_to_validators(validators, user):
 
 def test_longest_password(validators):
     validators()
-    assert passwords.check(Secret("x" * 128)) is None
+    assert passwords.check(Secret("x" * 128), NOTHING) is None
     assert refusal("x" * 129).description["rules"] == [
         {
             "message": "Maximum password length exceeded",
@@ -239,13 +241,13 @@ def test_too_long_in_words():
 
 def test_length_counts_characters(validators):
     validators()
-    assert passwords.check(Secret("😀" * 128)) is None
+    assert passwords.check(Secret("😀" * 128), NOTHING) is None
 
 
 def test_longest_password_can_be_set(validators, settings):
     validators()
     settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "PASSWORD_MAX_LENGTH": 3}
-    assert passwords.check(Secret("xyz")) is None
+    assert passwords.check(Secret("xyz"), NOTHING) is None
     assert refusal("wxyz").description["rules"][0]["format"] == [3]
 
 
@@ -274,7 +276,7 @@ def test_failing_validator_does_not_spill_the_password(validators, settings, deb
     settings.DEBUG = debug
     validators(f"{__name__}.{Crashing.__name__}")
     try:
-        passwords.check(CANARY)
+        passwords.check(CANARY, NOTHING)
     except Exception as error:
         reporter = ExceptionReporter(None, *sys.exc_info())
         shown = "".join(
@@ -289,4 +291,42 @@ def test_failing_validator_does_not_spill_the_password(validators, settings, deb
 def test_failing_validator_lets_no_password_through(validators):
     validators(f"{__name__}.{Crashing.__name__}")
     with pytest.raises(ValidatorFailed, match="Crashing failed with LookupError"):
-        passwords.check(Secret("fresh-kettle-88"))
+        passwords.check(Secret("fresh-kettle-88"), NOTHING)
+
+
+# What the policy and the site both ask
+
+
+class StaffMinimumLength(MinimumLengthValidator):
+    """A rule of the site's own that derives from Django's."""
+
+    def validate(self, password, user=None):
+        raise ValidationError("Staff need more.")
+
+
+def test_validator_that_derives_from_djangos_runs(validators):
+    validators(f"{__name__}.StaffMinimumLength")
+    assert refusal("walnut-ferry-41").sentences == ["Staff need more."]
+
+
+def test_django_counts_astral_characters_once(validators):
+    """Four of them have the length of eight for Auth0, and of four for Django."""
+    validators("MinimumLengthValidator", min_length=8)
+    refused = refusal("😀" * 4)
+    assert verdicts(refused) == [("lengthAtLeast", True), ("MinimumLengthValidator", False)]
+    assert "too short" in refused.sentences[0]
+
+
+def test_longer_of_both_lengths_counts(validators):
+    validators("MinimumLengthValidator", min_length=10)
+    for own, length in ((12, 12), (8, 10)):
+        policy = passwords.Policy(min_length=own)
+        passwords.check(Secret("x" * length), policy)
+        with pytest.raises(PasswordRefused) as refused:
+            passwords.check(Secret("x" * (length - 1)), policy)
+        assert refused.value.sentences == [f"At least {length} characters."]
+
+
+def test_history_is_checked_apart(validators):
+    validators("dbconnections.passwords.validators.HistoryValidator")
+    assert passwords.requirements(NOTHING) == ([], [])

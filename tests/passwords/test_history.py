@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import translation
 
-from dbconnections import tickets
+from dbconnections import retention, tickets
 from dbconnections.models import PasswordHistory
-from dbconnections.passwords import PasswordRefused
+from dbconnections.passwords import PasswordRefused, history
 from dbconnections.passwords.history import check_history, in_english, reason, remember
 from dbconnections.secret import Secret
 from tests.factories import PASSWORD, ConnectionFactory, MailedTicketFactory, UserFactory
@@ -75,8 +76,7 @@ def test_present_password_counts_before_anything_is_remembered(change):
     with pytest.raises(PasswordRefused) as refused:
         change(PASSWORD)
     assert refused.value.description == "You may not reuse any of the last 3 passwords."
-    [sentence] = refused.value.sentences
-    assert sentence.endswith("This is the one you have now.")
+    assert refused.value.sentences == ["You may not reuse any of your last 3 passwords."]
 
 
 def test_auth0s_words(change):
@@ -120,6 +120,45 @@ def test_each_connection_and_account_has_its_own(remembering, jane):
     check_history(other, str(jane.pk), Secret(PASSWORD), "")
     with pytest.raises(PasswordRefused):
         check_history(remembering, str(jane.pk), Secret(PASSWORD), "")
+
+
+def test_password_that_is_not_remembered_yet_counts_as_one_of_them(remembering, jane):
+    remembering.password_history_size = 2
+    for number in range(2):
+        remember(remembering, str(jane.pk), make_password(f"fresh-kettle-{number}"))
+    for password in (PASSWORD, "fresh-kettle-1"):
+        with pytest.raises(PasswordRefused):
+            check_history(remembering, str(jane.pk), Secret(password), jane.password)
+    check_history(remembering, str(jane.pk), Secret("fresh-kettle-0"), jane.password)
+
+
+def test_history_of_a_user_who_is_deleted_goes_along(change, jane):
+    change("fresh-kettle-1")
+    other = UserFactory()
+    other.delete()
+    assert remembered()
+    jane.refresh_from_db()
+    jane.delete()
+    assert not remembered()
+
+
+def test_history_that_is_switched_off_is_purged(remembering, change):
+    change("fresh-kettle-1")
+    retention.purge()
+    assert remembered()
+    remembering.password_history_size = 0
+    remembering.save()
+    retention.purge()
+    assert not remembered()
+
+
+def test_overlong_password_is_never_hashed(remembering, app, jane, monkeypatch):
+    monkeypatch.setattr(history, "check_password", lambda *_: pytest.fail("hashed"))
+    ticket = MailedTicketFactory(user=jane, client=app, connection=remembering)
+    for password in ("x" * 129, "12345"):
+        with pytest.raises(PasswordRefused) as refused:
+            tickets.redeem(ticket.pk, password=Secret(password))
+        assert refused.value.name == "PasswordStrengthError"
 
 
 def test_shorter_history_forgets_at_once(remembering, change):

@@ -5,7 +5,7 @@ from django.contrib.auth.password_validation import (
     password_validators_help_texts,
     validate_password,
 )
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 
 from dbconnections.passwords.history import remember
 from tests.factories import PASSWORD, ConnectionFactory, UserFactory
@@ -68,9 +68,26 @@ def test_help_text_names_all_rules(policy):
 
 
 def test_level_that_is_none_is_told(policy):
-    policy(level="better")
-    with pytest.raises(KeyError, match="better"):
-        errors("x")
+    for options in ({"level": "better"}, {"dictionary": 5000}):
+        policy(**options)
+        with pytest.raises(ImproperlyConfigured, match="level is one of none, low"):
+            errors("x")
+
+
+def test_custom_strength(policy):
+    policy(complexity={"sequential_characters": "block"})
+    assert "No more than 2 characters in sequence" in errors("kettle-321")[0]
+    assert errors("k") == []
+
+
+def test_fields_of_the_default_store_are_personal(policy, settings):
+    store = {"BACKEND": "dbconnections.accounts.ModelUserStore"}
+    store |= {"OPTIONS": {"personal_fields": ["last_name"]}}
+    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "USER_STORES": {"default": store}}
+    policy(level="none", personal_data=True)
+    user = UserFactory.build(first_name="Quintessa", last_name="Melchior")
+    assert errors("quintessa9", user) == []
+    assert errors("melchior9", user)
 
 
 @pytest.mark.django_db

@@ -32,7 +32,8 @@ PASSWORD_NOT_ALLOWED = (
     "the new one.",
 )
 TOO_WEAK = (
-    "Password is too weak. This password is too short. It must contain at least 8 characters. "
+    "Password is too weak. At least 8 characters. At least 3 of these: lower case letters (a-z), "
+    "upper case letters (A-Z), numbers (0-9), special characters (such as !@#$%^&*). "
     "This password is entirely numeric. This password is too common."
 )
 TOO_MANY = (

@@ -21,6 +21,8 @@ def table() -> str:
 def shown(default: object) -> str:
     """Return a default as one would write it in settings.py."""
     if isinstance(default, timedelta):
+        if default and not default % timedelta(days=1):
+            return f"timedelta(days={default.days})"
         minutes, seconds = divmod(int(default.total_seconds()), 60)
         hours, rest = divmod(minutes, 60)
         unit = f"hours={hours}" if hours and not rest else f"minutes={minutes}"
