@@ -16,7 +16,7 @@ from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
     # Imported where it is used: it is not there when these tests are deselected.
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
 
 CHROMIUM_OPTIONS = [
     "--headless",
@@ -102,13 +102,19 @@ def new_page(chromium: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         if not message.text.startswith(("Failed to load resource", "[DOM] ")):
             noise.append(message.text)
 
+    def hear_failure(request: Request) -> None:
+        # Leaving a page aborts what it is still loading, such as its icon. What cannot be loaded
+        # fails otherwise: refused, reset, timed out, blocked.
+        if request.failure != "net::ERR_ABORTED":
+            noise.append(f"{request.failure} {request.url}")
+
     def new_page(**options: Any) -> Page:
         context = chromium.new_context(base_url=site.url, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("response", hear_response)
         page.on("console", hear_message)
-        page.on("requestfailed", lambda request: noise.append(f"failed {request.url}"))
+        page.on("requestfailed", hear_failure)
         page.on("pageerror", lambda error: noise.append(str(error)))
         return page
 
