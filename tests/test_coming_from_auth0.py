@@ -12,24 +12,33 @@ from tests.sdk.documentation import (
     CONNECTION,
     DOMAIN,
     PAGE,
+    TOKEN,
+    USER_ID,
     snippets,
     with_password,
-    with_table,
+    with_result_url,
+    with_tables,
     without_email,
 )
 
 TEXT = PAGE.read_text()
 
 NAMES = sorted({client.snippet for client in CLIENTS})
+TICKETS = sorted({client.snippet for client in CLIENTS if client.api == "management"})
+
+# In Lock a person gives the address, and a file the connection.
+REQUESTS = sorted({*NAMES} - {*TICKETS, LOCK.snippet})
 
 # Run by the fixtures that set up the site, and by the tests of Lock.
-OTHERS = {"site", "lock-settings", "lock-for-the-reset"}
+OTHERS = {"site", "token", "lock-settings", "lock-for-the-reset"}
 
 
-def test_table_of_clients_is_current():
-    assert with_table(TEXT) == TEXT, "run `python -m tests.sdk.documentation`"
+def test_tables_of_clients_are_current():
+    assert with_tables(TEXT) == TEXT, "run `python -m tests.sdk.documentation`"
+    tables = TEXT.split("## Tickets for back ends")
     for client in CLIENTS:
-        assert f"| {client.name} | {client.version} |" in TEXT
+        table = tables[client.api == "management"]
+        assert f"| {client.name} | {client.version} |" in table
 
 
 def test_all_code_is_run():
@@ -44,13 +53,19 @@ def test_code_asks_the_site_for_the_client(name):
     assert "auth0.com" not in code
 
 
-# In Lock a person gives the address, and a file the connection.
-@pytest.mark.parametrize("name", [name for name in NAMES if name != LOCK.snippet])
+@pytest.mark.parametrize("name", REQUESTS)
 def test_code_can_be_changed_for_each_test(name):
     code = snippets()[name]
     assert code.count(ADDRESS) == code.count(CONNECTION) == 1
     assert ADDRESS not in without_email(code)
     assert with_password(code, "walnut-ferry-21").count("walnut-ferry-21") == 1
+
+
+@pytest.mark.parametrize("name", TICKETS)
+def test_code_for_tickets_can_be_changed_for_each_test(name):
+    code = snippets()[name]
+    assert code.count(TOKEN) == code.count(USER_ID) == 1
+    assert with_result_url(code, "https://evil.example/").count("https://evil.example/") == 1
 
 
 def test_settings_exist():

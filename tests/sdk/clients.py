@@ -95,6 +95,24 @@ def curl(body: str, snippet: str) -> Client:
     )
 
 
+def for_back_ends(
+    name: str, version: str, requirement: str, snippet: str, error: tuple[str, str, str]
+) -> Client:
+    """Return an SDK's client for the Management API."""
+    status, error_code, sentence = error
+    return Client(
+        name=name,
+        version=version,
+        requirement=requirement,
+        runs_in="Node" if "npm" in name else "Python" if requirement else "shell",
+        api="management",
+        snippet=snippet,
+        status=status,
+        error_code=error_code,
+        sentence=sentence,
+    )
+
+
 # Hands nothing over: it shows texts of its own, so its tests are of another kind.
 LOCK = Client(
     name="Lock (auth0-lock)",
@@ -156,6 +174,34 @@ CLIENTS = [
     auth0_python(NEWEST, "auth0-python", "auth0-python", limit_ends="reset_at"),
     curl("with JSON", "curl-json"),
     curl("with a form", "curl-form"),
+    for_back_ends(
+        "auth0 (npm)", "2.44", "auth0@2.44", "tickets-auth0-2", ("statusCode", "name", "message")
+    ),
+    for_back_ends(
+        "auth0 (npm)", "newest 4", "auth0@4", "tickets-auth0-4", ("statusCode", "error", "message")
+    ),
+    for_back_ends(
+        "auth0 (npm)",
+        NEWEST,
+        "auth0@latest",
+        "tickets-auth0",
+        ("statusCode", "body.error", "body.message"),
+    ),
+    for_back_ends(
+        "auth0-python",
+        "newest 3",
+        "auth0-python==3.*",
+        "tickets-auth0-python-3",
+        ("status_code", "error_code", "message"),
+    ),
+    for_back_ends(
+        "auth0-python",
+        NEWEST,
+        "auth0-python",
+        "tickets-auth0-python",
+        ("status_code", "body.error", "body.message"),
+    ),
+    for_back_ends("curl", "with JSON", "", "tickets-curl", ("HTTP status", "error", "message")),
 ]
 
 # Puts code and what it imports into one script for a page.

@@ -1,6 +1,6 @@
-"""The page *Coming from Auth0*: its code, which is what the tests run, and its table.
+"""The page *Coming from Auth0*: its code, which is what the tests run, and its tables.
 
-`python -m tests.sdk.documentation` writes the table.
+`python -m tests.sdk.documentation` writes the tables.
 """
 
 import re
@@ -16,12 +16,18 @@ ORIGIN = "https://app.example.com"
 CLIENT_ID = "YOUR_CLIENT_ID"
 CONNECTION = "Username-Password-Authentication"
 ADDRESS = "jane@example.com"
+TOKEN = "YOUR_TOKEN"
+USER_ID = "auth0|42"
 
 _SNIPPET = re.compile(r"^<!-- snippet: (\S+) -->\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_TABLE = re.compile(r"(<!-- clients: .*? -->\n).*(<!-- /clients -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- (clients|back ends): .*? -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+_TABLES = {"clients": "authentication", "back ends": "management"}
 
 # The address and what stands around it, in JavaScript, Python, JSON and a form.
 _EMAIL = re.compile(rf"""(?P<before>,\s*|&)(?P<q>["']?)email(?P=q)(?P<is>: |=)"?{ADDRESS}"?""")
+
+# The key of an account, likewise.
+_USER_ID = re.compile(rf"""(?P<q>["']?)user_id(?P=q)(?P<is>: |=)"{re.escape(USER_ID)}\"""")
 
 
 def snippets() -> dict[str, str]:
@@ -50,21 +56,31 @@ def with_password(code: str, password: str) -> str:
     return _EMAIL.sub(add, code)
 
 
-def table(api: str = "authentication") -> str:
+def with_result_url(code: str, result_url: str) -> str:
+    """Return code that says where a ticket's last page leads back to."""
+
+    def add(user_id: re.Match[str]) -> str:
+        name = f"{user_id['q']}result_url{user_id['q']}"
+        return f'{user_id[0]}, {name}{user_id["is"]}"{result_url}"'
+
+    return _USER_ID.sub(add, code)
+
+
+def table(api: str) -> str:
     """Return the table of an API's clients in Markdown."""
-    lines = [
-        "| client | version | status of an error | its code | its sentence | sends a password |",
-        "|---|---|---|---|---|---|",
-        *(row(client) for client in CLIENTS if client.api == api),
-    ]
-    return "\n".join(lines) + "\n"
+    columns = ["client", "version", "status of an error", "its code", "its sentence"]
+    if api == "authentication":
+        columns.append("sends a password")
+    rows = [columns, ["---"] * len(columns)]
+    rows += [row(client)[: len(columns)] for client in CLIENTS if client.api == api]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows).replace(" --- ", "---")
 
 
-def row(client: Client) -> str:
-    """Return a client's line in the table."""
+def row(client: Client) -> list[str]:
+    """Return a client's cells in a table."""
     fields = [shown(path) for path in (client.status, client.error_code, client.sentence)]
     sends_password = "if given one" if client.sends_password else "never"
-    return f"| {' | '.join([client.name, client.version, *fields, sends_password])} |"
+    return [client.name, client.version, *fields, sends_password]
 
 
 def shown(path: str) -> str:
@@ -72,10 +88,10 @@ def shown(path: str) -> str:
     return f"`{path}`" if path and " " not in path else path or "—"
 
 
-def with_table(text: str) -> str:
-    """Return the page with its table made anew."""
-    return _TABLE.sub(lambda part: f"{part[1]}{table()}{part[2]}", text)
+def with_tables(text: str) -> str:
+    """Return the page with its tables made anew."""
+    return _TABLE.sub(lambda part: f"{part[1]}{table(_TABLES[part[2]])}{part[3]}", text)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text()))
+    PAGE.write_text(with_tables(PAGE.read_text()))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPCookieProcessor, HTTPSHandler, Request, build_opener, urlopen
 
 from example_project.outbox.mails import read_file
 from tests.browser.site import free_port, wait_for
@@ -25,6 +25,7 @@ from tests.support.processes import ROOT
 LOCK_8_CLIENT_ID = "YOUR_LOCK_8_CLIENT_ID"
 
 PEOPLE = 300
+STAFF = "support@example.com"
 
 # Runs after the documentation's own code, on its imports.
 SET_UP = """
@@ -39,6 +40,7 @@ User.objects.bulk_create(
     User(username=f"person{{n}}", email=f"person{{n}}@example.com", password=password)
     for n in range({people})
 )
+User.objects.create_user("support", {staff!r}, is_staff=True, password="tangerine-lamp-42")
 """
 
 
@@ -50,6 +52,8 @@ class Site:
     directory: Path
     certificates: Certificates
     people: Iterator[str]
+    # Of the back end that asks for tickets.
+    token: str = ""
 
     @property
     def mails(self) -> Path:
@@ -68,12 +72,30 @@ class Site:
         """Return how many requests for an address came with a password."""
         return self._count("email = ? AND password_given", address)
 
+    def links_handed_over_for(self, address: str) -> int:
+        """Return how many links to an account a back end got that never were to be mailed."""
+        return self._count("email = ? AND handed_over_at NOTNULL AND due_at ISNULL", address)
+
+    def user_id(self, address: str) -> str:
+        """Return the key of an account as Auth0 writes it."""
+        number = self._number("SELECT id FROM auth_user WHERE email = ?", address)
+        return f"auth0|{number}"
+
     def _count(self, condition: str, address: str) -> int:
-        database = f"file:{self.directory}/db.sqlite3?mode=ro"
         query = f"SELECT count(*) FROM dbconnections_resetticket WHERE {condition}"  # noqa: S608
+        return self._number(query, address)
+
+    def _number(self, query: str, address: str) -> int:
+        database = f"file:{self.directory}/db.sqlite3?mode=ro"
         with closing(sqlite3.connect(database, uri=True, timeout=20)) as connection:
             [[number]] = connection.execute(query, [address])
         return number
+
+    def page(self, url: str) -> str:
+        """Open a link as a browser does; return the page it leads to."""
+        browser = build_opener(HTTPCookieProcessor(), HTTPSHandler(context=self._context()))
+        with browser.open(url, timeout=10) as page:
+            return page.read().decode()
 
     def only_mail_to(self, address: str) -> str:
         """Wait until the one mail to an address is there; return its text."""
@@ -126,16 +148,19 @@ def example_site(directory: Path, origin: str) -> Iterator[Site]:
         "MAIL_DIR": str(site.mails),
     }
 
-    def manage(*arguments: str) -> None:
+    def manage(*arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments, "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
+        options = {"cwd": ROOT, "env": environment, "text": True, "timeout": 120}
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, **options).stdout
 
     manage("migrate")
     documented = snippet("site").replace(ORIGIN, origin)
     manage(
         *("shell", "--command"),
-        documented + SET_UP.format(lock_8=LOCK_8_CLIENT_ID, origin=origin, people=PEOPLE),
+        documented
+        + SET_UP.format(lock_8=LOCK_8_CLIENT_ID, origin=origin, people=PEOPLE, staff=STAFF),
     )
+    site.token = manage("shell", "--command", snippet("token")).strip()
     log = directory / "log"
     command = [sys.executable, "-m", "gunicorn", "example_project.wsgi", "--bind"]
     command += [f"127.0.0.1:{port}", "--threads", "4", "--graceful-timeout", "1"]
