@@ -12,20 +12,53 @@ from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
     extend_schema,
+    extend_schema_field,
     extend_schema_view,
 )
 from rest_framework import serializers
 
+from dbconnections.api.parsers import MAX_FORM_FIELDS
 from dbconnections.api.serializers import MAX_ADDRESS
 from dbconnections.api.views import SENTENCE
 from dbconnections.models import MAX_TICKET_LIFETIME
 
+# What counts as given: space around a text does not, so that of nothing else is an empty one.
+GIVEN = {"type": "string", "pattern": r"\S"}
+NOT_GIVEN = {"type": "string", "pattern": r"^\s*$", "nullable": True}
 
-def text(most: int, description: str, least: int = 0, **more: Any) -> dict[str, Any]:
-    """Return the schema of a text; one that may be left out may be null as well."""
-    type_ = {"type": "string", "minLength": least, "maxLength": most}
-    nullable = {} if least else {"nullable": True}
-    return type_ | nullable | {"description": description} | more
+
+def text(most: int, description: str) -> dict[str, Any]:
+    """Return the schema of a text that may be left out, empty or null, which are the same."""
+    return {"type": "string", "maxLength": most, "nullable": True, "description": description}
+
+
+def required(most: int, description: str) -> dict[str, Any]:
+    """Return the schema of a text that must be given."""
+    return GIVEN | {"maxLength": most, "description": description}
+
+
+def given(*names: str, without: str = "") -> dict[str, Any]:
+    """Return the schema of a body with these fields, and without another."""
+    properties = dict.fromkeys(names, GIVEN) | ({without: NOT_GIVEN} if without else {})
+    return {"properties": properties, "required": list(names)}
+
+
+def as_form(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a form with a JSON body's fields: texts alone, and no null."""
+    properties = {
+        name: {key: value for key, value in field.items() if key != "nullable"}
+        for name, field in schema["properties"].items()
+    }
+    return schema | {
+        "properties": properties,
+        "additionalProperties": {"type": "string"},
+        "maxProperties": MAX_FORM_FIELDS,
+    }
+
+
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object"}]})
+class SentenceOrRules(serializers.JSONField):
+    """A sentence, or Auth0's tree of rules."""
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -34,7 +67,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     code = serializers.CharField(help_text="For programs.")
     error = serializers.CharField(help_text="The same as code.")
-    description = serializers.JSONField(
+    description = SentenceOrRules(
         help_text="The sentence once more, or the rules that a password misses."
     )
     error_description = serializers.CharField()
@@ -46,9 +79,9 @@ class ErrorSerializer(serializers.Serializer[Any]):
 CHANGE_PASSWORD = {
     "type": "object",
     "properties": {
-        "client_id": text(64, "The client.", least=1),
-        "connection": text(128, "The connection, by name.", least=1),
-        "email": text(MAX_ADDRESS, "The address; if it is empty, username is needed."),
+        "client_id": required(64, "The client."),
+        "connection": required(128, "The connection, by name."),
+        "email": text(MAX_ADDRESS, "The address; without it, username is needed."),
         "username": text(254, "In place of email."),
         "password": {
             "type": "string",
@@ -59,6 +92,7 @@ CHANGE_PASSWORD = {
         "organization": text(128, "Kept with the ticket."),
     },
     "required": ["client_id", "connection"],
+    "anyOf": [given("email"), given("username")],
 }
 
 TICKET = {
@@ -81,6 +115,10 @@ TICKET = {
         "mark_email_as_verified": {"type": "boolean", "nullable": True},
     },
     "additionalProperties": False,
+    "oneOf": [
+        given("user_id", without="email"),
+        given("email", "connection_id", without="user_id"),
+    ],
 }
 
 ANSWER = {
@@ -110,6 +148,22 @@ def responses(success: dict[Any, Any], **more: str) -> dict[Any, Any]:
     return success | refusals
 
 
+def header(name: str, type_: type, meaning: str, *statuses: int) -> OpenApiParameter:
+    """Return a header of the answers with some statuses, or of all."""
+    return OpenApiParameter(
+        name,
+        type_,
+        OpenApiParameter.HEADER,
+        description=meaning,
+        response=list(statuses) or True,
+    )
+
+
+def retry_after(*statuses: int) -> OpenApiParameter:
+    """Return the header that tells when to try again."""
+    return header("Retry-After", int, "Seconds to wait.", *statuses)
+
+
 def counters() -> list[OpenApiParameter]:
     """Return the headers that tell what is left of the limits."""
     meanings = {
@@ -117,19 +171,17 @@ def counters() -> list[OpenApiParameter]:
         "X-RateLimit-Remaining": "Requests left in it.",
         "X-RateLimit-Reset": "Its end, in seconds since the epoch.",
     }
-    return [
-        OpenApiParameter(name, int, OpenApiParameter.HEADER, description=meaning, response=True)
-        for name, meaning in meanings.items()
-    ]
+    return [header(name, int, meaning) for name, meaning in meanings.items()]
 
 
 class ChangePasswordSchema(OpenApiViewExtension):
     target_class = "dbconnections.api.views.ChangePasswordView"
 
     def view_replacement(self) -> type:
-        bodies = dict.fromkeys(
-            ("application/json", "application/x-www-form-urlencoded"), CHANGE_PASSWORD
-        )
+        bodies = {
+            "application/json": CHANGE_PASSWORD,
+            "application/x-www-form-urlencoded": as_form(CHANGE_PASSWORD),
+        }
         forms = {
             (200, media_type): OpenApiResponse(ACCEPTED, "Stored. The same for any address.")
             for media_type in ("application/json", "text/html", "text/plain")
@@ -141,7 +193,11 @@ class ChangePasswordSchema(OpenApiViewExtension):
             tags=["Password reset"],
             request=bodies,
             responses=responses(forms, _429="Too many requests."),
-            parameters=[*counters(), OpenApiParameter("format", exclude=True)],
+            parameters=[
+                *counters(),
+                retry_after(429, 503),
+                OpenApiParameter("format", exclude=True),
+            ],
         )
         return described(self.target, describe)
 
@@ -162,13 +218,32 @@ class PasswordChangeTicketSchema(OpenApiViewExtension):
                 _403="Not permitted, or not for this account.",
                 _404="There is no such account.",
             ),
+            parameters=[
+                header("WWW-Authenticate", str, "How to authenticate.", 401),
+                retry_after(503),
+            ],
         )
         return described(self.target, describe)
 
 
+class RequiredBody:
+    """Adds what drf-spectacular leaves out of a body that is described by hand."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)  # type: ignore[misc]  # AutoSchema's
+        operation["requestBody"]["required"] = True
+        return operation
+
+
 def described(view: type, describe: Any) -> type:
     """Return the view with its POST described."""
-    replacement: type = extend_schema_view(post=describe)(type(view.__name__, (view,), {}))
+
+    def describe_post(post: Any) -> Any:
+        post = describe(post)
+        post.kwargs["schema"] = type("Schema", (RequiredBody, post.kwargs["schema"]), {})
+        return post
+
+    replacement: type = extend_schema_view(post=describe_post)(type(view.__name__, (view,), {}))
     return replacement
 
 
