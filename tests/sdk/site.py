@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPCookieProcessor, HTTPSHandler, Request, build_opener, urlopen
 
@@ -78,18 +79,24 @@ class Site:
 
     def user_id(self, address: str) -> str:
         """Return the key of an account as Auth0 writes it."""
-        number = self._number("SELECT id FROM auth_user WHERE email = ?", address)
-        return f"auth0|{number}"
+        key = self._value("SELECT id FROM auth_user WHERE email = ?", address)
+        return f"auth0|{key}"
+
+    def connection_id(self) -> str:
+        """Return the id that the site gave to its one connection."""
+        name: str = self._value("SELECT connection_id FROM dbconnections_connection")
+        return name
 
     def _count(self, condition: str, address: str) -> int:
         query = f"SELECT count(*) FROM dbconnections_resetticket WHERE {condition}"  # noqa: S608
-        return self._number(query, address)
+        number: int = self._value(query, address)
+        return number
 
-    def _number(self, query: str, address: str) -> int:
+    def _value(self, query: str, *values: str) -> Any:
         database = f"file:{self.directory}/db.sqlite3?mode=ro"
         with closing(sqlite3.connect(database, uri=True, timeout=20)) as connection:
-            [[number]] = connection.execute(query, [address])
-        return number
+            [[value]] = connection.execute(query, values)
+        return value
 
     def page(self, url: str) -> str:
         """Open a link as a browser does; return the page it leads to."""
