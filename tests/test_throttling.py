@@ -78,6 +78,7 @@ def test_body_and_headers_of_a_refused_request(knock, ten):
         "name": "TooManyRequestsError",
         "code": "too_many_requests",
         "error": "too_many_requests",
+        "errorCode": "too_many_requests",
         "description": "Too many requests. Check the X-RateLimit-* headers and try again later.",
         "error_description": (
             "Too many requests. Check the X-RateLimit-* headers and try again later."

@@ -1,8 +1,8 @@
 """Every error of the endpoints as one body that all of Auth0's libraries can read.
 
 They look for code and sentence under different keys, and some take the last one they meet, so the
-body carries all of them, in this order, with ``message`` last. ``code`` and ``error`` are always
-equal: libraries disagree on which comes first.
+body carries all of them, in this order, with ``message`` last. ``code``, ``error`` and
+``errorCode`` are always equal: libraries disagree on which comes first.
 """
 
 from typing import Any
@@ -218,6 +218,7 @@ def superset(
         "name": name,
         "code": code,
         "error": code,
+        "errorCode": code,
         "description": message,
         "error_description": message,
         "statusCode": status,

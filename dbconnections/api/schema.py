@@ -67,6 +67,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     code = serializers.CharField(help_text="For programs.")
     error = serializers.CharField(help_text="The same as code.")
+    errorCode = serializers.CharField(help_text="The same as code.")  # noqa: N815 (Auth0's name)
     description = SentenceOrRules(
         help_text="The sentence once more, or the rules that a password misses."
     )

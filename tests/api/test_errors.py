@@ -59,8 +59,9 @@ def reported():
 def test_keys_and_their_order():
     body = errors.superset("BadRequestError", "code", "Sentence.", 400)
     assert json.dumps(body) == (
-        '{"name": "BadRequestError", "code": "code", "error": "code", "description": "Sentence.", '
-        '"error_description": "Sentence.", "statusCode": 400, "message": "Sentence."}'
+        '{"name": "BadRequestError", "code": "code", "error": "code", "errorCode": "code", '
+        '"description": "Sentence.", "error_description": "Sentence.", "statusCode": 400, '
+        '"message": "Sentence."}'
     )
 
 

@@ -10,7 +10,8 @@ from dbconnections.models import ResetTicket
 
 SENTENCE = "We've just sent you an email to reset your password."
 
-KEYS = ["name", "code", "error", "description", "error_description", "statusCode", "message"]
+KEYS = ["name", "code", "error", "errorCode", "description", "error_description"]
+KEYS += ["statusCode", "message"]
 KEYS_WITH_POLICY = [*KEYS[:-1], "policy", "message"]
 
 NAMES = {
@@ -43,7 +44,7 @@ def assert_error(response: HttpResponse, status: int, code: str, message: str = 
     assert response["Content-Type"] == "application/json"
     assert list(body) == KEYS
     assert body["name"] == NAMES[status]
-    assert body["error"] == body["code"]
+    assert body["error"] == body["errorCode"] == body["code"]
     assert body["statusCode"] == status
     assert type(body["statusCode"]) is int
     assert body["message"] == body["description"] == body["error_description"]

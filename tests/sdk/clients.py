@@ -178,14 +178,25 @@ CLIENTS = [
         "auth0 (npm)", "2.44", "auth0@2.44", "tickets-auth0-2", ("statusCode", "name", "message")
     ),
     for_back_ends(
-        "auth0 (npm)", "newest 4", "auth0@4", "tickets-auth0-4", ("statusCode", "error", "message")
+        "auth0 (npm)",
+        "newest 4",
+        "auth0@4",
+        "tickets-auth0-4",
+        ("statusCode", "errorCode", "message"),
     ),
     for_back_ends(
         "auth0 (npm)",
         NEWEST,
         "auth0@latest",
         "tickets-auth0",
-        ("statusCode", "body.error", "body.message"),
+        ("statusCode", "body.errorCode", "body.message"),
+    ),
+    for_back_ends(
+        "auth0-python",
+        "3.1.4",
+        "auth0-python==3.1.4",
+        "tickets-auth0-python-3",
+        ("status_code", "error_code", "message"),
     ),
     for_back_ends(
         "auth0-python",
@@ -199,9 +210,9 @@ CLIENTS = [
         NEWEST,
         "auth0-python",
         "tickets-auth0-python",
-        ("status_code", "body.error", "body.message"),
+        ("status_code", "body.errorCode", "body.message"),
     ),
-    for_back_ends("curl", "with JSON", "", "tickets-curl", ("HTTP status", "error", "message")),
+    for_back_ends("curl", "with JSON", "", "tickets-curl", ("HTTP status", "errorCode", "message")),
 ]
 
 # Puts code and what it imports into one script for a page.
