@@ -31,7 +31,7 @@ lint: $(VENV)/.lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/python -m mypy --no-error-summary
 
 clean:  ## remove what these targets made, but not the demo's data in var/
-	@rm -rf $(VENV) build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # .venv/.GROUP stands for: that dependency group of pyproject.toml is installed.

@@ -128,7 +128,7 @@ class ConnectionForm(forms.ModelForm):
                 help_text=self.fields["user_store"].help_text,
                 choices=[(name, name) for name in sorted(names)],
             )
-        options = self.instance.password_complexity
+        options = self.instance.password_complexity or {}
         self.initial = {
             **self.initial,
             "custom_types": options.get("character_types", []),
@@ -140,7 +140,7 @@ class ConnectionForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        options = {
+        options: dict[str, Any] = {
             "character_types": cleaned.get("custom_types", []),
             "character_type_rule": "three_of_four" if cleaned["custom_three_of_four"] else "all",
             "identical_characters": "block" if cleaned["custom_blocks_identical"] else "allow",
@@ -153,7 +153,9 @@ class ConnectionForm(forms.ModelForm):
             self.add_error("custom_types", error)
         else:
             # A minimum length that an import brought along stays, under the field of its own.
-            self.instance.password_complexity |= options
+            if least := (self.instance.password_complexity or {}).get("min_length"):
+                options["min_length"] = least
+            self.instance.password_complexity = options
         return cleaned
 
 

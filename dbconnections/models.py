@@ -324,6 +324,11 @@ class Connection(models.Model):
 
     def clean(self) -> None:
         super().clean()
+        # `blank` lets whatever is empty pass by a field's validators.
+        for field, kind in (("password_complexity", dict), ("password_dictionary_words", list)):
+            value = getattr(self, field)
+            if not value and type(value) is not kind:
+                raise ValidationError({field: _("Leave this empty rather than null.")})
         try:
             policy = policy_of(self)
         except (KeyError, ValidationError):

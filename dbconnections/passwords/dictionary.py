@@ -1,9 +1,9 @@
 """Passwords that everyone tries first.
 
 Auth0 refuses the 10,000 most common ones, compared as a whole and without regard to case. Here
-they are kept as sorted digests of six bytes, 59 kB for the first 10,000 and 520 kB for the first
-100,000, read at first use in less than a millisecond; of all other passwords one in three thousand
-million is taken for one of them. `data/README.md` says where the list is from.
+they are kept as sorted digests of six bytes, 59 kB for the first 10,000 and 520 kB more for the
+first 100,000, read at first use in less than a millisecond; of all other passwords one in three
+thousand million is taken for one of them. `data/README.md` says where the list is from.
 """
 
 import hashlib

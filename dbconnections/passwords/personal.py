@@ -5,7 +5,6 @@ nickname, nor of the e-mail address before its `@`. How short a part still count
 there; here it has three characters, so that a *Jo* may write *joy*.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -23,8 +22,15 @@ def has_personal_data(password: str, values: Iterable[str]) -> bool:
 
 def parts_of(value: str) -> set[str]:
     """Return a value as a whole and its words; of an address, what stands before the ``@``."""
-    folded = _folded(value[:MAX_LENGTH].partition("@")[0].strip())
-    return {part for part in (folded, *re.split(r"[\W_]+", folded)) if len(part) >= MIN_PART}
+    # A nickname may begin with the sign that ends the local part of an address.
+    folded = _folded(value[:MAX_LENGTH].strip().lstrip("@").partition("@")[0].strip())
+    words = "".join(character if _is_in_word(character) else " " for character in folded).split()
+    return {part for part in (folded, *words) if len(part) >= MIN_PART}
+
+
+def _is_in_word(character: str) -> bool:
+    # Marks are the vowels of many scripts, and dots and accents of others.
+    return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
 def _folded(text: str) -> str:

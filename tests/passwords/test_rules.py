@@ -20,6 +20,7 @@ from dbconnections.passwords.rules import (
     MinLength,
     NoIdentical,
     NoSequential,
+    Rule,
 )
 
 LOWERCASE, UPPERCASE, NUMBER, SPECIAL = ALL_TYPES
@@ -336,7 +337,7 @@ def test_longest_sequence(most):
         ContainsAtLeast(3),
         NoIdentical(),
         NoSequential(),
-        MaxBytes(),
+        MaxBytes(72),
     ],
     ids=repr,
 )
@@ -416,7 +417,7 @@ SAID = {
         '* No more than 2 sequential alphanumeric characters (e.g., "abc" not allowed)',
     ),
     "bytes": (
-        MaxBytes(),
+        MaxBytes(72),
         {"message": "Maximum password length exceeded", "code": "maxLength", "format": [72]},
         # Its message has no place for the number, which is put behind it.
         "* Maximum password length exceeded 72",
@@ -435,6 +436,19 @@ def test_text_of_a_rule(rule, explained, text):
     assert str(rule) == text
 
 
+class SaidByASite(Rule):
+    code = "OwnValidator"
+    message = ""
+
+    def __init__(self, message):
+        self.message = message
+
+
+@pytest.mark.parametrize("message", ["Use 100% consonants.", "At least 50%digits.", "%s", "5%"])
+def test_percent_signs_of_a_site_are_left_alone(message):
+    assert str(SaidByASite(message)) == f"* {message}"
+
+
 def test_object_of_the_apps_own_limit_is_that_of_auth0s():
     assert MaxCharacters(72).explain() == MaxBytes(72).explain()
 
@@ -446,7 +460,7 @@ def test_object_of_the_apps_own_limit_is_that_of_auth0s():
         (MinLength(8), "x" * 8, "x" * 7),
         (NoIdentical(), "aab", "aaa"),
         (NoSequential(), "abd", "abc"),
-        (MaxBytes(), "é" * 36, "é" * 37),
+        (MaxBytes(72), "é" * 36, "é" * 37),
         (MaxCharacters(128), "é" * 128, "é" * 129),
     ],
     ids=repr,
