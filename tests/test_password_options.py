@@ -1,5 +1,7 @@
 """Every option of a connection changes what the POST and the page accept, and both agree."""
 
+import random
+
 import pytest
 from django.core import mail
 from django.test import Client as Browser
@@ -55,7 +57,8 @@ TABLE = {
 
 @pytest.fixture(autouse=True)
 def only_the_connection(settings):
-    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "SITE_VALIDATORS": False}
+    ours = {"SITE_VALIDATORS": False, "RATE_LIMIT_PER_IP": "", "RATE_LIMIT_PAGES": ""}
+    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, **ours}
 
 
 @pytest.fixture
@@ -84,6 +87,22 @@ def test_post_and_page_agree(ask, legacy_app, choose, options, refused, accepted
     assert choose(refused).status_code == 200
     assert_accepted(ask(client_id=legacy_app.client_id, password=accepted))
     assert choose(accepted).status_code == 302
+
+
+@pytest.mark.parametrize("policy", ["none", "low", "fair", "good", "excellent"])
+def test_post_and_page_agree_on_whatever_is_chosen(ask, legacy_app, choose, policy):
+    Connection.objects.update(password_policy=policy)
+    chance = random.Random(policy)
+    verdicts = set()
+    for _ in range(40):
+        length = chance.choice([1, 5, 6, 7, 8, 9, 10, 12])
+        characters = chance.choice(["abc", "abcXYZ", "abcXYZ019", "abcXYZ019-! é😀"])
+        password = "".join(chance.choices(characters, k=length))
+        by_post = ask(client_id=legacy_app.client_id, password=password).status_code == 200
+        by_page = choose(password).status_code == 302
+        assert by_post == by_page, password
+        verdicts.add(by_post)
+    assert verdicts == ({True, False} if policy != "none" else {True})
 
 
 def test_strength_in_auth0s_body(ask, legacy_app, connection):

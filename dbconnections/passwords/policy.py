@@ -27,7 +27,7 @@ from dbconnections.passwords.rules import (
 if TYPE_CHECKING:
     from dbconnections.models import Connection
 
-# Auth0's limits of a connection's options.
+# Auth0's limits of a connection's options, as its Management API documents them.
 MAX_MIN_LENGTH = 128
 MAX_HISTORY = 24
 MAX_WORDS = 200
@@ -110,7 +110,7 @@ class Policy:
         return said
 
 
-# `auth0/auth0-password-policies`.
+# Names and bounds are those of the package `auth0-password-policies`, which Auth0's own pages use.
 LEVELS = {
     "none": Policy(),
     "low": Policy(min_length=6),

@@ -130,7 +130,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class MinLength(Rule):
-    """At least so many UTF-16 code units."""
+    """At least so many UTF-16 code units: password-sheriff's ``length``."""
 
     least: int
 
@@ -158,7 +158,7 @@ class MinLength(Rule):
 
 @dataclass(frozen=True)
 class Contains(Rule):
-    """A character of each type."""
+    """A character of each type: password-sheriff's ``contains``."""
 
     types: tuple[CharacterType, ...]
     code = "shouldContain"
@@ -173,7 +173,7 @@ class Contains(Rule):
 
 @dataclass(frozen=True)
 class ContainsAtLeast(Rule):
-    """Characters of at least so many of the types."""
+    """Characters of at least so many of the types: password-sheriff's ``containsAtLeast``."""
 
     least: int
     types: tuple[CharacterType, ...] = ALL_TYPES
@@ -196,7 +196,7 @@ class ContainsAtLeast(Rule):
 
 @dataclass(frozen=True)
 class NoIdentical(Rule):
-    """No longer run of one UTF-16 code unit."""
+    """No longer run of one UTF-16 code unit: password-sheriff's ``identicalChars``."""
 
     most: int = 2
     code = "identicalChars"
@@ -222,7 +222,7 @@ class NoIdentical(Rule):
 class NoSequential(Rule):
     """No longer run of ASCII letters or digits that go up or down one by one.
 
-    By code point, so `Z` does not follow `a`, nor `A` `9`.
+    password-sheriff's ``sequentialChars``. By code point, so `Z` does not follow `a`, nor `A` `9`.
     """
 
     most: int = 2
@@ -247,7 +247,7 @@ class NoSequential(Rule):
 
 @dataclass(frozen=True)
 class MaxBytes(Rule):
-    """At most so many bytes in UTF-8; bcrypt reads no more than 72."""
+    """At most so many bytes in UTF-8; bcrypt reads no more: password-sheriff's ``maxLength``."""
 
     most: int = BCRYPT_BYTES
     code = "maxLength"
