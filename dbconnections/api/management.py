@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from dbconnections import links, tickets
 from dbconnections.accounts import Account, UserStore, get_store
-from dbconnections.api import errors
+from dbconnections.api import auth0_client, errors
 from dbconnections.api.base import Endpoint
 from dbconnections.api.serializers import TicketSerializer
 from dbconnections.conf import settings
@@ -62,6 +62,9 @@ class PasswordChangeTicketView(Endpoint):
                     organization=fields["organization_id"],
                     ip=self.ip,
                     user_agent=printable(request.META.get("HTTP_USER_AGENT", ""), 255),
+                    caller=str(
+                        auth0_client.decode(request.META.get("HTTP_AUTH0_CLIENT", "")) or ""
+                    ),
                     requested_by=printable(str(request.user), 254),
                     caller_id=key_of(request.user),
                     base_url=links.base_url(request),

@@ -1,5 +1,6 @@
 """`POST /api/v2/tickets/password-change`: who may, for whom, and what the link does then."""
 
+import base64
 import json
 import logging
 from datetime import timedelta
@@ -131,6 +132,12 @@ def test_ticket_tells_the_administrator_all(link, connection, caplog):
     [record] = caplog.records
     assert record.event == "scpr"
     assert "jane" not in json.dumps(vars(record), default=str)
+
+
+def test_ticket_names_the_calling_library(post, jane):
+    said = base64.b64encode(b'{"name": "auth0-python", "version": "6.8.0"}').decode()
+    post({"user_id": str(jane.pk)}, headers={"Auth0-Client": said})
+    assert ResetTicket.objects.get().caller == "auth0-python 6.8.0"
 
 
 def test_receivers_are_told(link, jane):
