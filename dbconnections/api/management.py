@@ -48,6 +48,7 @@ class PasswordChangeTicketView(Endpoint):
         client, connection = find_client_and_connection(fields)
         if fields["result_url"] and not may_lead_to(fields["result_url"], client):
             raise errors.ResultURLNotAllowed
+        caller = auth0_client.decode(request.META.get("HTTP_AUTH0_CLIENT", ""))
         store = get_store(connection.user_store)
         if fields["mark_email_as_verified"] and not store.records_verification():
             raise errors.VerificationNotRecorded
