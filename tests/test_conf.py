@@ -151,7 +151,7 @@ def test_validity_of_what_is_configured():
 
 def test_check_reports_a_problem_with_its_meaning():
     with override_settings(DBCONNECTIONS={"BASE_URL": "https://x.example", "MAX_RETYPES": "5"}):
-        messages = run_checks(tags=["dbconnections"])
+        messages = run_checks(tags=["dbconnections"], databases=())
     (error,) = [message for message in messages if message.id == "dbconnections.E002"]
     assert error.msg == 'DBCONNECTIONS["MAX_RETYPES"] must be of type int, not str.'
     assert error.hint == all_settings()["MAX_RETYPES"].meaning
@@ -159,7 +159,7 @@ def test_check_reports_a_problem_with_its_meaning():
 
 def test_check_reports_an_unknown_name():
     with override_settings(DBCONNECTIONS={"BASE_URL": "https://x.example", "RATELIMIT": ""}):
-        messages = run_checks(tags=["dbconnections"])
+        messages = run_checks(tags=["dbconnections"], databases=())
     (error,) = [message for message in messages if message.id == "dbconnections.E001"]
     assert error.msg == 'DBCONNECTIONS["RATELIMIT"] is no setting of this app.'
     assert "RATE_LIMIT" in error.hint

@@ -63,9 +63,7 @@ class PasswordChangeTicketView(Endpoint):
                     organization=fields["organization_id"],
                     ip=self.ip,
                     user_agent=printable(request.META.get("HTTP_USER_AGENT", ""), 255),
-                    caller=str(
-                        auth0_client.decode(request.META.get("HTTP_AUTH0_CLIENT", "")) or ""
-                    ),
+                    caller=str(caller or ""),
                     requested_by=printable(str(request.user), 254),
                     caller_id=key_of(request.user),
                     base_url=links.base_url(request),
