@@ -86,20 +86,18 @@ class PasswordChangeTicketView(Endpoint):
 def find_client_and_connection(fields: dict[str, Any]) -> tuple[Client, Connection]:
     """Return what the caller names, or else the only one there is."""
     client_id, connection_id = fields["client_id"], fields["connection_id"]
-    found = enabled_pairs()
+    # Compared once more in Python: some databases ignore letter case, an identifier does not.
     if client_id:
-        found = found.filter(client__client_id=client_id)
+        found = enabled_pairs().filter(client__client_id=client_id)
+        pairs = [pair for pair in found if pair.client.client_id == client_id]
+        if not pairs:
+            raise errors.InvalidClient
+    elif connection_id:
+        pairs = list(enabled_pairs().filter(connection__connection_id=connection_id)[:MAX_PAIRS])
+    else:
+        pairs = list(enabled_pairs()[:MAX_PAIRS])
     if connection_id:
-        found = found.filter(connection__connection_id=connection_id)
-    # Compared once more: some databases ignore letter case, an identifier does not.
-    pairs = [
-        pair
-        for pair in found[:MAX_PAIRS]
-        if client_id in ("", pair.client.client_id)
-        and connection_id in ("", pair.connection.connection_id)
-    ]
-    if not pairs and client_id and not enabled_pairs().filter(client__client_id=client_id).exists():
-        raise errors.InvalidClient
+        pairs = [pair for pair in pairs if pair.connection.connection_id == connection_id]
     if not pairs:
         raise errors.ConnectionNotFound
     if len({pair.connection for pair in pairs}) > 1:
