@@ -92,8 +92,8 @@ class ConnectionForm(forms.ModelForm):
         label=_("Own dictionary"),
         required=False,
         help_text=_(
-            "Passwords refused as well, one a line, such as the name of your product: up to 200 of "
-            "up to 50 characters."
+            "Whole passwords refused as well, one a line, such as Acme2026!: up to 200 of up to 50 "
+            "characters."
         ),
     )
     custom_types = forms.MultipleChoiceField(
@@ -129,9 +129,14 @@ class ConnectionForm(forms.ModelForm):
                 choices=[(name, name) for name in sorted(names)],
             )
         options = self.instance.password_complexity or {}
+        chosen = options.get("character_types", [])
         self.initial = {
             **self.initial,
-            "custom_types": options.get("character_types", []),
+            "custom_types": [
+                type_
+                for type_ in options.get("character_types", [])
+                if type_ in list(CharacterType)
+            ],
             "custom_three_of_four": options.get("character_type_rule") == "three_of_four",
             "custom_blocks_identical": options.get("identical_characters") == "block",
             "custom_blocks_sequential": options.get("sequential_characters") == "block",
@@ -147,8 +152,10 @@ class ConnectionForm(forms.ModelForm):
             "sequential_characters": "block" if cleaned["custom_blocks_sequential"] else "allow",
             "max_length_exceeded": "error" if cleaned["custom_limits_bytes"] else "truncate",
         }
+        unchanged = not any(name.startswith("custom_") for name in self.changed_data)
         try:
-            from_options(options)
+            # What stands there unusable is told, not mended by leaving out what no box shows.
+            from_options(self.instance.password_complexity or {} if unchanged else options)
         except ValidationError as error:
             self.add_error("custom_types", error)
         else:
@@ -216,7 +223,7 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
 
     @admin.display(description=_("Resulting rules"))
     def resulting_rules(self, connection: Connection) -> str:
-        """Return what a person reads who chooses a password, as it was saved last."""
+        """Return what a person reads who chooses a password."""
         try:
             rules, notes = passwords.requirements(passwords.policy_of(connection))
         except ValidationError as error:

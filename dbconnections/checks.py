@@ -21,7 +21,7 @@ from rest_framework.permissions import BasePermission
 
 from dbconnections.accounts import get_store
 from dbconnections.conf import all_settings, configured, settings
-from dbconnections.models import Connection, enabled_pairs
+from dbconnections.models import AllowedOrigin, Connection, enabled_pairs
 from dbconnections.passwords import policy_of
 from dbconnections.tickets import database
 from dbconnections.validators import is_origin
@@ -273,6 +273,13 @@ def check_connections(
             id="dbconnections.I027",
         )
     validators = {entry["NAME"] for entry in django_settings.AUTH_PASSWORD_VALIDATORS}
+    for allowed in AllowedOrigin.objects.using(database()):
+        if not is_origin(allowed.origin):
+            yield checks.Warning(
+                f"Client {allowed.client_id} allows {allowed.origin!r}, which no browser sends.",
+                hint="Write scheme and host alone, such as https://app.example.com.",
+                id="dbconnections.W032",
+            )
     for connection in found:
         if connection.user_store not in settings.USER_STORES:
             yield Error(

@@ -302,7 +302,7 @@ class Connection(models.Model):
         default=list,
         blank=True,
         validators=[validate_words],
-        help_text=_("Passwords refused as well, such as the name of your product."),
+        help_text=_("Whole passwords refused as well, such as Acme2026!."),
     )
     password_no_personal_info = models.BooleanField(
         _("no personal data"),

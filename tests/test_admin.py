@@ -243,6 +243,20 @@ def test_password_policy_is_shown_as_it_was_saved(admin_client):
     assert page.one("textarea", name="password_dictionary_words").text.strip() == "acme\nnotes"
 
 
+def test_custom_strength_that_cannot_be_used_is_not_mended_in_silence(admin_client):
+    odd = {"character_types": ["uppercase", "digit"]}
+    connection = ConnectionFactory(password_policy="custom", password_complexity=odd)
+    form = {"name": connection.name, "strategy": "auth0", "user_store": "default"}
+    form |= {"ticket_lifetime": "01:00:00", "password_policy": "custom"}
+    form |= {"password_history_size": "0", "password_dictionary": "0"}
+    response = admin_client.post(page_of(connection), form | {"custom_types": ["uppercase"]})
+    assert "character_types cannot be" in response.content.decode()
+    connection.refresh_from_db()
+    assert connection.password_complexity == odd
+    chosen = {"custom_types": ["uppercase", "number"]}
+    assert admin_client.post(page_of(connection), form | chosen).status_code == 302
+
+
 def test_resulting_rules_are_shown(admin_client):
     connection = ConnectionFactory(password_policy="excellent", password_history_size=3)
     rules = parse(admin_client.get(page_of(connection))).one("div", class_="readonly").text

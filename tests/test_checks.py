@@ -15,7 +15,7 @@ from django.urls import include, path
 
 from dbconnections import checks
 from dbconnections.conf import all_settings
-from tests.factories import ClientFactory, ConnectionFactory
+from tests.factories import AllowedOriginFactory, ClientFactory, ConnectionFactory
 from tests.support.processes import ROOT
 
 try:
@@ -267,6 +267,16 @@ def test_policy_that_cannot_be_used_is_told(found, options):
 
 
 @pytest.mark.django_db
+def test_origin_that_no_browser_sends_is_told(found):
+    client = ClientFactory()
+    ConnectionFactory(clients=[client])
+    AllowedOriginFactory(client=client, origin="https://app.example.com")
+    assert found({}, {}, databases=["default"]) == {}
+    AllowedOriginFactory(client=client, origin="https://app.example.com/")
+    assert set(found({}, {}, databases=["default"])) == {"W032"}
+
+
+@pytest.mark.django_db
 def test_history_that_is_fed_by_halves_is_told(found):
     ConnectionFactory(name="Short", password_history_size=1, clients=[ClientFactory()])
     assert set(found({}, {}, databases=["default"])) == {"W030"}
@@ -300,7 +310,7 @@ def test_every_id_is_given_once_and_tried_here():
     assert len(ids) == inspect.getsource(checks).count("id=")
     assert len(set(ids)) == len(ids)
     assert set(ids) == {name for name, _ours, _site in WRONG} | {
-        *("E000", "E008", "E012", "W013", "I027", "E029", "W030", "E031")
+        *("E000", "E008", "E012", "W013", "I027", "E029", "W030", "E031", "W032")
     }
 
 

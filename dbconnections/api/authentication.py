@@ -19,6 +19,10 @@ class BearerAuthentication(TokenAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         if not apps.is_installed("rest_framework.authtoken"):
+            if request.headers.get("Authorization", "").startswith(self.keyword):
+                raise AuthenticationFailed(
+                    _("This site has no tokens: rest_framework.authtoken is not installed.")
+                )
             return None
         return super().authenticate(request)
 

@@ -439,7 +439,9 @@ def test_account_that_changes_while_it_is_looked_for(post, jane, connection, mon
 
 def test_site_without_tokens_lets_nobody_in(post, jane):
     with modify_settings(INSTALLED_APPS={"remove": "rest_framework.authtoken"}):
-        assert_error(post({"user_id": str(jane.pk)}), 401, "not_authenticated")
+        body = assert_error(post({"user_id": str(jane.pk)}), 401, "authentication_failed")
+        assert "rest_framework.authtoken is not installed" in body["message"]
+        assert_error(post({"user_id": str(jane.pk)}, by=None), 401, "not_authenticated")
 
 
 def test_classes_can_be_configured(post, jane, backend, configure, client):
