@@ -132,11 +132,7 @@ class ConnectionForm(forms.ModelForm):
         chosen = options.get("character_types", [])
         self.initial = {
             **self.initial,
-            "custom_types": [
-                type_
-                for type_ in options.get("character_types", [])
-                if type_ in list(CharacterType)
-            ],
+            "custom_types": [type_ for type_ in CharacterType if type_ in chosen],
             "custom_three_of_four": options.get("character_type_rule") == "three_of_four",
             "custom_blocks_identical": options.get("identical_characters") == "block",
             "custom_blocks_sequential": options.get("sequential_characters") == "block",
