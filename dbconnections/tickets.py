@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from dbconnections import links, passwords, signals
-from dbconnections.accounts import Account, canonical, get_store
+from dbconnections.accounts import Account, UserStore, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.models import (
@@ -218,8 +218,12 @@ def _bind(ticket: ResetTicket, claim: UUID) -> tuple[Account, dict[str, str]]:
         found = [account.id for account in accounts if store.is_resettable(account)]
     if not found:
         raise Unmailable(TicketState.NO_ACCOUNT)
+    first = _first_of_address(store, found[0])
     with writing():
-        # The lock makes concurrent workers count an account's mails one after the other.
+        # The locks make concurrent workers count the mails to an address one after the other:
+        # several accounts may have it, and whoever mails to any of them waits for the first.
+        if first != found[0]:
+            store.get(first, for_update=True)
         account = store.get(found[0], for_update=True)
         if account is None or not store.is_resettable(account):
             raise Unmailable(TicketState.NO_ACCOUNT)
@@ -245,6 +249,13 @@ def _bind(ticket: ResetTicket, claim: UUID) -> tuple[Account, dict[str, str]]:
         for other in found[1:]:
             _split(ticket, other)
     return account, bound
+
+
+def _first_of_address(store: UserStore, account_id: str) -> str:
+    """Return the key of the first account with the address of this one."""
+    account = store.get(account_id)
+    sharing = store.find(email=account.email) if account and account.email else []
+    return sharing[0].id if sharing else account_id
 
 
 def end(ticket: ResetTicket, claim: UUID, state: TicketState) -> None:

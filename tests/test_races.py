@@ -154,7 +154,7 @@ def test_each_mail_is_sent_once_by_8_workers(users, app, connection, tmp_path):
     assert not ResetTicket.objects.filter(due_at__isnull=False).exists(), "none is sent again"
 
 
-@pytest.mark.parametrize("accounts", [1, 2])
+@pytest.mark.parametrize("accounts", [1, 2, 4])
 def test_mailbox_gets_no_more_than_its_cap_from_8_workers(app, connection, tmp_path, accounts):
     """Nor does it when several accounts share the mailbox."""
     for number in range(accounts):
