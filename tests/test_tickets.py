@@ -584,3 +584,22 @@ def test_transaction_that_will_write_says_so_to_sqlite_at_once(monkeypatch):
     begun = [query["sql"] for query in captured if query["sql"].startswith("BEGIN")]
     assert ("BEGIN IMMEDIATE" in begun) == is_sqlite
     assert not is_sqlite or connection.transaction_mode is None
+
+
+def test_mail_to_any_account_of_an_address_waits_for_the_first(jane, app, connection, monkeypatch):
+    """Otherwise two workers, each with an account of its own, could pass the address's cap."""
+    second = UserFactory(email=jane.email)
+    claim, locked = uuid4(), []
+    ticket = ResetTicketFactory(
+        client=app, connection=connection, account=str(second.pk), email=jane.email, claim=claim
+    )
+    get = ModelUserStore.get
+
+    def note(self, account_id, *, for_update=False):
+        if for_update:
+            locked.append(account_id)
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", note)
+    tickets.bind(ticket, claim)
+    assert locked == [str(jane.pk), str(second.pk)]
