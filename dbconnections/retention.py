@@ -22,9 +22,10 @@ def purge() -> int:
         requested_at__lt=DatabaseNow() - kept, expires_at__lt=DatabaseNow(), due_at__isnull=True
     ).order_by("requested_at")
     deleted = 0
-    while batch := list(ended.values_list("pk", "requested_at")[:BATCH]):
+    rest = ended
+    while batch := list(rest.values_list("pk", "requested_at")[:BATCH]):
         deleted += ResetTicket.objects.filter(pk__in=[pk for pk, _time in batch]).delete()[0]
         # What was deleted is not stepped over again and again.
-        ended = ended.filter(requested_at__gte=batch[-1][1])
+        rest = ended.filter(requested_at__gte=batch[-1][1])
     PasswordHistory.objects.filter(connection__password_history_size=0).delete()
     return deleted

@@ -1,7 +1,7 @@
 """`POST /api/v2/tickets/password-change`: a link for a back end to deliver itself.
 
-The link opens an account, so the caller is trusted with it: by default staff, and a superuser
-where the account is staff itself.
+The link opens an account, so the caller is trusted with it: by default staff with the permission
+to add reset tickets, and a superuser where the account is staff itself.
 """
 
 from typing import Any

@@ -62,6 +62,8 @@ def test_deleting_goes_by_batches(monkeypatch, app, connection):
     table = ResetTicket._meta.db_table
     deletes = [query["sql"] for query in captured if query["sql"].startswith("DELETE")]
     assert sum(table in sql for sql in deletes) == 3
+    selects = [query["sql"] for query in captured if query["sql"].startswith("SELECT")]
+    assert max(sql.count(" >= ") for sql in selects) == 1, "however many batches there are"
 
 
 # revoke_reset_tickets
