@@ -57,3 +57,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{outcome}: {number}")
         if not outcomes and verbosity > 1:
             self.stdout.write(_("Nothing was due."))
+        # Whoever watches a loop through a pipe is not to wait for a full buffer.
+        self.stdout.flush()
