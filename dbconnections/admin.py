@@ -14,7 +14,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from dbconnections import delivery, links, passwords, tickets
+from dbconnections import branding, delivery, links, passwords, tickets
 from dbconnections.accounts import ModelUserStore, get_store
 from dbconnections.conf import settings
 from dbconnections.models import (
@@ -58,6 +58,13 @@ class ClientAdmin(DeletesTicketsAlong, admin.ModelAdmin):
     fieldsets = (
         (None, {"fields": ("name", "client_id", "is_active", "result_url")}),
         (_("Password sent with the request"), {"fields": ("accepts_password", "confirmation")}),
+        (
+            _("Branding"),
+            {
+                "fields": branding.FIELDS,
+                "description": _("What is empty here is filled by the connection, then the site."),
+            },
+        ),
     )
 
     class Media:
@@ -201,6 +208,13 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
                     "password_no_personal_info",
                     "resulting_rules",
                 )
+            },
+        ),
+        (
+            _("Branding"),
+            {
+                "fields": branding.FIELDS,
+                "description": _("For clients that say nothing of their own."),
             },
         ),
     )

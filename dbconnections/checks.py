@@ -19,12 +19,13 @@ from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 
+from dbconnections import branding
 from dbconnections.accounts import get_store
 from dbconnections.conf import all_settings, configured, settings
-from dbconnections.models import AllowedOrigin, Connection, enabled_pairs
+from dbconnections.models import AllowedOrigin, Client, Connection, enabled_pairs
 from dbconnections.passwords import policy_of
 from dbconnections.tickets import database
-from dbconnections.validators import is_origin
+from dbconnections.validators import is_origin, validate_logo
 
 DAY = timedelta(hours=24)
 PATH = "/dbconnections/change_password"
@@ -62,6 +63,8 @@ def _problem_inside(name: str, value: Any) -> str:
         isinstance(cap, tuple) and [type(part) for part in cap] == [int, timedelta] for cap in value
     ):
         return "must be a list of pairs: a number of mails and a timedelta"
+    if name == "BRANDING":
+        return next(iter(branding.problems_in(value)), "")
     if name == "USER_STORES" and not all(isinstance(entry, dict) for entry in value.values()):
         return "must hold a dict for each store, with its BACKEND and OPTIONS"
     return ""
@@ -241,6 +244,18 @@ def check_ticket_api(**kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register("dbconnections")
+def check_logo_hosts(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Logos come from hosts, not from anywhere."""
+    for host in settings.LOGO_HOSTS if _is_valid("LOGO_HOSTS") else ():
+        if not is_origin(f"https://{host}") or ":" in host:
+            yield Error(
+                f'DBCONNECTIONS["LOGO_HOSTS"] has {host!r}, which is no host.',
+                hint="Write hosts alone and in lower case, such as cdn.example.com.",
+                id="dbconnections.E040",
+            )
+
+
+@register("dbconnections")
 def check_cors_headers(**kwargs: Any) -> Iterable[CheckMessage]:
     """django-cors-headers leaves the endpoint's preflight to the endpoint."""
     middleware = "corsheaders.middleware.CorsMiddleware"
@@ -257,10 +272,11 @@ def check_cors_headers(**kwargs: Any) -> Iterable[CheckMessage]:
 def check_connections(
     databases: Iterable[str] | None = None, **kwargs: Any
 ) -> Iterable[CheckMessage]:
-    """Connections name configured stores and keep links short-lived (`check --database`)."""
+    """Connections can be used and keep links short-lived, logos are there (`check --database`)."""
     if database() not in (databases or ()):
         return
     try:
+        clients = list(Client.objects.using(database()).exclude(logo=""))
         found = list(Connection.objects.using(database()))
         is_usable = enabled_pairs().exists()
     except DatabaseError:
@@ -279,6 +295,16 @@ def check_connections(
                 f"Client {allowed.client_id} allows {allowed.origin!r}, which no browser sends.",
                 hint="Write scheme and host alone, such as https://app.example.com.",
                 id="dbconnections.W032",
+            )
+    for branded in (*clients, *found):
+        try:
+            if branded.logo:
+                validate_logo(branded.logo)
+        except ValidationError as error:
+            yield checks.Warning(
+                f"{type(branded).__name__} {branded} goes without its logo: {error.messages[0]}",
+                hint="Choose another in the admin.",
+                id="dbconnections.W041",
             )
     for connection in found:
         if connection.user_store not in settings.USER_STORES:

@@ -190,6 +190,17 @@ class Settings:
         "client's own way back.",
         items=str,
     )
+    BRANDING: Setting[dict[str, Any]] = Setting(
+        {},
+        "What pages and mails show where neither client nor connection says: `name`, `logo`, "
+        "`primary_color`, `support_email`, `support_url`, `terms_url`.",
+    )
+    LOGO_HOSTS: Setting[list[str]] = Setting(
+        [],
+        "Hosts, with any port, that a logo may be loaded from, such as `cdn.example.com`. Each "
+        "learns who opens a page and when, so by default a logo is a static file of the site.",
+        items=str,
+    )
     MAX_RETYPES = Setting(
         5, "Wrong attempts to retype a password before the link is closed for good."
     )

@@ -1,5 +1,7 @@
 """The two mails: the one with the link, and the one that says the password was changed."""
 
+from dataclasses import replace
+
 import django
 from django.conf import settings as django_settings
 from django.core.mail import EmailMultiAlternatives
@@ -11,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from dbconnections import links
 from dbconnections.accounts import Account
+from dbconnections.branding import brand_of
 from dbconnections.conf import settings
 from dbconnections.models import ResetTicket
 from dbconnections.validators import CONTROL_CHARACTERS
@@ -36,8 +39,10 @@ def _message(
     name: str, ticket: ResetTicket, account: Account, context: dict[str, object], to: str = ""
 ) -> EmailMultiAlternatives:
     with translation.override(ticket.language or django_settings.LANGUAGE_CODE):
+        brand = brand_of(ticket.client, ticket.connection)
         context |= {
-            "application": ticket.client.name,
+            "brand": replace(brand, logo_url=loadable(brand.logo_url, ticket.base_url)),
+            "application": brand.name,
             "connection": ticket.connection.name,
             "account": account.login,
             "user": account.user,
@@ -67,6 +72,13 @@ def _message(
         track_opens=False,
     )
     return message
+
+
+def loadable(address: str, base_url: str) -> str:
+    """Return the address of a picture as a mail has to have it: in full."""
+    if address.startswith("//"):
+        return f"https:{address}"
+    return links.absolute(address, base_url) if address.startswith("/") else address
 
 
 def device(user_agent: str) -> str:

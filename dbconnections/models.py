@@ -34,8 +34,10 @@ from dbconnections.passwords.policy import (
     validate_words,
 )
 from dbconnections.validators import (
+    validate_color,
     validate_connection_name,
     validate_identifier,
+    validate_logo,
     validate_origin,
     validate_result_url,
 )
@@ -54,6 +56,56 @@ def generate_client_id() -> str:
 def generate_connection_id() -> str:
     """Return `con_` and 16 random letters and digits, the form of Auth0's connection ids."""
     return f"con_{get_random_string(16)}"
+
+
+class Branded(models.Model):
+    """What pages and mails show of whom they are from; each field may be left to others.
+
+    An empty field of a client is filled by its connection, then by the setting ``BRANDING``.
+    """
+
+    logo = models.CharField(
+        _("logo"),
+        max_length=500,
+        blank=True,
+        validators=[validate_logo],
+        help_text=_(
+            "A static file of this site, such as acme/logo.png, or an address on an allowed host. "
+            "Mail programs show PNG and JPEG; many show no SVG."
+        ),
+    )
+    primary_color = models.CharField(
+        _("primary colour"),
+        max_length=7,
+        blank=True,
+        validators=[validate_color],
+        help_text=_(
+            "Of buttons and links, such as #3d63dd. It is made darker or lighter as far as it "
+            "must be to be readable."
+        ),
+    )
+    support_email = models.EmailField(
+        _("support e-mail address"),
+        blank=True,
+        help_text=_("Where a person gets help, such as help@example.com."),
+    )
+    support_url = models.CharField(
+        _("support page"),
+        max_length=500,
+        blank=True,
+        validators=[validate_result_url],
+        help_text=_("Where a person gets help, such as https://example.com/help."),
+    )
+    terms_url = models.CharField(
+        _("terms"),
+        max_length=500,
+        blank=True,
+        validators=[validate_result_url],
+        help_text=_("Terms and privacy, such as https://example.com/terms."),
+    )
+
+    class Meta:
+        abstract = True
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
@@ -78,7 +130,7 @@ class ClientQuerySet(models.QuerySet["Client"]):
         return clients
 
 
-class Client(models.Model):
+class Client(Branded):
     """An application whose front end asks for password resets."""
 
     class Confirmation(models.TextChoices):
@@ -196,7 +248,7 @@ class PasswordDictionary(models.IntegerChoices):
     LARGE = 100_000, _("The 100,000 most common")
 
 
-class Connection(models.Model):
+class Connection(Branded):
     """A set of accounts, and the rules for their passwords and links."""
 
     name = models.CharField(

@@ -1,11 +1,14 @@
-"""What an identifier, an origin and a way back may look like."""
+"""What an identifier, an origin, a way back, a colour and a logo may look like."""
 
 import re
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ValidationError
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
+
+from dbconnections.conf import settings
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
@@ -78,6 +81,67 @@ def validate_result_url(value: str) -> None:
             ),
             code="invalid_result_url",
         )
+
+
+validate_color = RegexValidator(
+    r"\A#[0-9a-fA-F]{6}\Z",
+    _("Write # and six digits or letters from a to f, such as #3d63dd."),
+)
+
+# No dot leads a part of it, so none leads out of the directory.
+_PART = r"[A-Za-z0-9_-][A-Za-z0-9._@-]*"
+STATIC_IMAGE = re.compile(rf"(?:{_PART}/)*{_PART}\.(?:svg|png|jpe?g|gif|webp|avif)")
+
+
+def validate_logo(value: str) -> None:
+    """Accept the path of a static file, or an address on a host in ``LOGO_HOSTS``.
+
+    Raises ``ValidationError`` for anything else, and for a static file that is not there.
+    """
+    if ":" not in value:
+        _validate_static_image(value)
+        return
+    validate_result_url(value)
+    if (host := urlsplit(value).hostname) not in settings.LOGO_HOSTS:
+        raise ValidationError(
+            _(
+                "Logos may not be loaded from %(host)s. Use a static file of this site, or have "
+                'the host added to DBCONNECTIONS["LOGO_HOSTS"].'
+            ),
+            code="logo_host",
+            params={"host": host},
+        )
+
+
+def _validate_static_image(path: str) -> None:
+    if not STATIC_IMAGE.fullmatch(path):
+        raise ValidationError(
+            _(
+                "Write the path of an image among the static files of this site, such as "
+                "acme/logo.png."
+            ),
+            code="invalid_logo",
+        )
+    # Without the app nothing knows which files there are.
+    if apps.is_installed("django.contrib.staticfiles") and not _is_there(path):
+        raise ValidationError(
+            _(
+                "This site has no static file %(path)s. Check the spelling, or have the file "
+                "added to the site."
+            ),
+            code="no_such_logo",
+            params={"path": path},
+        )
+
+
+def _is_there(path: str) -> bool:
+    from django.contrib.staticfiles import finders
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    try:
+        return bool(finders.find(path) or staticfiles_storage.exists(path))
+    except ImproperlyConfigured:
+        return False  # no STATIC_ROOT, so there is nothing but what is found
 
 
 def printable(text: str, length: int) -> str:

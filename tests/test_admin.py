@@ -133,6 +133,12 @@ def test_client_is_saved_with_its_origins(admin_client):
         ({"result_url": "https://[::1]evil.example/"}, "Write a full address"),
         ({"result_url": "https://app..example.com/"}, "Write a full address"),
         ({"result_url": "https://app.example.com/" + "x" * 480}, "at most 500 characters"),
+        ({"logo": "missing.png"}, "This site has no static file missing.png."),
+        ({"logo": "https://cdn.example.com/logo.png"}, "not be loaded from cdn.example.com"),
+        ({"primary_color": "blue"}, "Write # and six digits or letters from a to f"),
+        ({"support_email": "help"}, "Enter a valid email address."),
+        ({"support_url": "example.com/help"}, "Write a full address"),
+        ({"terms_url": "javascript:alert(1)"}, "Write a full address"),
     ],
 )
 def test_client_that_cannot_be_is_refused(admin_client, fields, sentence):
@@ -183,6 +189,22 @@ def test_clients_are_found_by_name_and_id(admin_client):
     for query in ("copy", "notes"):
         response = admin_client.get(page_of(Client, "changelist"), {"q": query})
         assert list(response.context["cl"].result_list) == [wanted]
+
+
+BRANDING = {
+    "logo": "example_project/icon.svg",
+    "primary_color": "#3D63DD",
+    "support_email": "help@example.com",
+    "support_url": "https://example.com/help",
+    "terms_url": "https://example.com/terms",
+}
+
+
+def test_branding_is_saved(admin_client):
+    assert save_client(admin_client, **BRANDING).status_code == 302
+    assert save_connection(admin_client, **BRANDING).status_code == 302
+    for branded in (Client.objects.get(), Connection.objects.get()):
+        assert {name: getattr(branded, name) for name in BRANDING} == BRANDING
 
 
 # Connections

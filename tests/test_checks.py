@@ -95,6 +95,17 @@ WRONG = [
     ("E024", {"RESULT_URL_HOSTS": ["app.example.com:8443"]}, {}),
     ("E024", {"RESULT_URL_HOSTS": ["App.example.com"]}, {}),
     ("E024", {"RESULT_URL_HOSTS": ["*.example.com"]}, {}),
+    ("E002", {"BRANDING": []}, {}),
+    ("E002", {"BRANDING": {"color": "#3d63dd"}}, {}),
+    ("E002", {"BRANDING": {"name": None}}, {}),
+    ("E002", {"BRANDING": {"primary_color": "blue"}}, {}),
+    ("E002", {"BRANDING": {"logo": "https://cdn.example.com/logo.png"}}, {}),
+    ("E002", {"BRANDING": {"logo": "missing.png"}}, {}),
+    ("E002", {"BRANDING": {"support_email": "help"}}, {}),
+    ("E002", {"BRANDING": {"support_url": "javascript:alert(1)"}}, {}),
+    ("E002", {"BRANDING": {"terms_url": "/terms"}}, {}),
+    ("E040", {"LOGO_HOSTS": ["https://cdn.example.com"]}, {}),
+    ("E040", {"LOGO_HOSTS": ["*.example.com"]}, {}),
     ("E002", {"BASE_URL": None}, {}),
     ("W022", {"BASE_URL": ""}, {"DEBUG": True}),
     ("E003", {"BASE_URL": ""}, {}),
@@ -276,6 +287,18 @@ def test_origin_that_no_browser_sends_is_told(found):
     assert set(found({}, {}, databases=["default"])) == {"W032"}
 
 
+@pytest.mark.parametrize("logo", ["gone.png", "https://cdn.example.com/logo.png", "//x/logo.png"])
+@pytest.mark.parametrize("kind", [ClientFactory, ConnectionFactory])
+@pytest.mark.django_db
+def test_logo_that_is_not_shown_is_told(found, kind, logo):
+    ConnectionFactory(clients=[ClientFactory(logo="example_project/icon.svg")])
+    assert found({}, {}, databases=["default"]) == {}
+    branded = kind(name="Somebody", logo=logo)
+    message = found({}, {}, databases=["default"])["W041"]
+    assert f"{branded} goes without its logo: " in message.msg
+    assert message.level == WARNING
+
+
 @pytest.mark.django_db
 def test_history_that_is_fed_by_halves_is_told(found):
     ConnectionFactory(name="Short", password_history_size=1, clients=[ClientFactory()])
@@ -310,7 +333,7 @@ def test_every_id_is_given_once_and_tried_here():
     assert len(ids) == inspect.getsource(checks).count("id=")
     assert len(set(ids)) == len(ids)
     assert set(ids) == {name for name, _ours, _site in WRONG} | {
-        *("E000", "E008", "E012", "W013", "I027", "E029", "W030", "E031", "W032")
+        *("E000", "E008", "E012", "W013", "I027", "E029", "W030", "E031", "W032", "W041")
     }
 
 

@@ -35,6 +35,8 @@ DEFAULTS = {
     "MANAGEMENT_AUTHENTICATION_CLASSES": ["dbconnections.api.authentication.BearerAuthentication"],
     "MANAGEMENT_PERMISSION_CLASSES": ["dbconnections.api.permissions.MayIssueTickets"],
     "RESULT_URL_HOSTS": [],
+    "BRANDING": {},
+    "LOGO_HOSTS": [],
     "MAX_RETYPES": 5,
 }
 

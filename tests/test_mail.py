@@ -348,3 +348,36 @@ def test_mail_server_is_not_waited_for_without_end(settings, own_timeout, config
     options = {"host": "127.0.0.1", "timeout": own_timeout}
     with send_through("django.core.mail.backends.smtp.EmailBackend", **options):
         assert mailer().timeout == expected
+
+
+# Branding
+
+
+@pytest.mark.parametrize(
+    ("static_url", "address"),
+    [
+        ("/static/", "https://login.example.com/static/example_project/icon.svg"),
+        ("https://cdn.example.com/s/", "https://cdn.example.com/s/example_project/icon.svg"),
+        ("//cdn.example.com/s/", "https://cdn.example.com/s/example_project/icon.svg"),
+    ],
+)
+def test_logo_has_its_full_address(compose, own, app, settings, static_url, address):
+    settings.STATIC_URL = static_url
+    app.logo = "example_project/icon.svg"
+    for name in ("reset", "changed"):
+        own(f"{name}.txt", "{{ brand.logo_url }} {{ brand.name }} {{ brand.accent }}")
+    assert compose().body == f"{address} Acme Notes #3d63dd"
+
+
+def test_logo_from_elsewhere_stays_as_it_is(compose, own, app, settings):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"LOGO_HOSTS": ["cdn.example.com"]}
+    app.logo = "https://cdn.example.com/logo.png"
+    for name in ("reset", "changed"):
+        own(f"{name}.txt", "{{ brand.logo_url }}")
+    assert compose().body == "https://cdn.example.com/logo.png"
+
+
+def test_no_logo_is_no_address(compose, own):
+    for name in ("reset", "changed"):
+        own(f"{name}.txt", "[{{ brand.logo_url }}]")
+    assert compose().body == "[]"

@@ -1,4 +1,4 @@
-"""Identifiers, origins and ways back."""
+"""Identifiers, origins, ways back, colours and logos."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -7,8 +7,10 @@ from dbconnections.validators import (
     CONTROL_CHARACTERS,
     is_origin,
     printable,
+    validate_color,
     validate_connection_name,
     validate_identifier,
+    validate_logo,
     validate_origin,
     validate_result_url,
 )
@@ -280,3 +282,68 @@ def test_control_characters():
         0x2029,
         *range(0xD800, 0xE000),
     }
+
+
+@pytest.mark.parametrize("value", ["#000000", "#3d63dd", "#FFCC00", "#abcDEF"])
+def test_color(value):
+    assert accepts(validate_color, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "#fff", "3d63dd", "#3d63dg", "#3d63dd ", "#3d63dd\n", "#3d63ddff", "red", "#٣٣٣٣٣٣"),
+        *("#000;}body{display:none", "url(https://evil.example)"),
+    ],
+)
+def test_color_refused(value):
+    assert not accepts(validate_color, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "example_project/icon.svg",
+        "https://cdn.example.com/logo.png",
+        "https://cdn.example.com:8443/logo.png",
+        "https://cdn.example.com/logo?size=2",
+    ],
+)
+def test_logo(value, settings):
+    settings.DBCONNECTIONS = {"LOGO_HOSTS": ["cdn.example.com"]}
+    assert accepts(validate_logo, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("missing.png", "no static file missing.png"),
+        ("example_project/site.css", "path of an image"),
+        ("/example_project/icon.svg", "path of an image"),
+        ("../example_project/icon.svg", "path of an image"),
+        ("example_project/../example_project/icon.svg", "path of an image"),
+        ("example_project//icon.svg", "path of an image"),
+        ("example_project/.icon.svg", "path of an image"),
+        ("example_project\\icon.svg", "path of an image"),
+        ("example_project/icon.svg\n", "path of an image"),
+        ("//cdn.example.com/logo.png", "path of an image"),
+        ("https://evil.example/logo.png", "not be loaded from evil.example"),
+        ("https://cdn.example.com.evil.example/logo.png", "not be loaded from cdn.example.com.ev"),
+        ("https://sub.cdn.example.com/logo.png", "not be loaded from sub.cdn"),
+        ("https://cdn.example.com@evil.example/logo.png", "full address"),
+        ("http://cdn.example.com/logo.png", "full address"),
+        ("https://cdn.example.com/a b.png", "full address"),
+        ("data:image/png;base64,AA==", "full address"),
+        ("javascript:alert(1)", "full address"),
+        ("https:logo.png", "full address"),
+    ],
+)
+def test_logo_refused(value, words, settings):
+    settings.DBCONNECTIONS = {"LOGO_HOSTS": ["cdn.example.com"]}
+    with pytest.raises(ValidationError, match=words):
+        validate_logo(value)
+
+
+def test_logo_is_from_nowhere_else_by_default(settings):
+    settings.DBCONNECTIONS = {}
+    assert not accepts(validate_logo, "https://cdn.example.com/logo.png")

@@ -6,11 +6,12 @@ from django.http import HttpResponseBase
 from django.templatetags.static import static
 
 
-def protect(response: HttpResponseBase) -> None:
-    """Forbid framing, caching, foreign content and leaking the address."""
+def protect(response: HttpResponseBase, logo_origin: str = "") -> None:
+    """Forbid framing, caching, foreign content but a logo, and leaking the address."""
     sources = " ".join(filter(None, ["'self'", _static_origin()]))
+    images = " ".join(dict.fromkeys([*sources.split(), *logo_origin.split()]))
     response["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src {sources}; script-src {sources}; img-src {sources}; "
+        f"default-src 'none'; style-src {sources}; script-src {sources}; img-src {images}; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
     response["X-Frame-Options"] = "DENY"

@@ -23,6 +23,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from dbconnections import links, passwords, tickets
+from dbconnections.branding import brand_of
 from dbconnections.conf import settings
 from dbconnections.models import Client, ResetTicket
 from dbconnections.pages.forms import ConfirmForm, NewPasswordForm, RetypeForm
@@ -48,6 +49,8 @@ SUCCESS_MESSAGE = "You can now login to the application with the new password."
 class Page(View):
     """A page of the flow, in the person's language and with its headers."""
 
+    logo_origin = ""
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with translation.override(translation.get_language_from_request(request)):
             try:
@@ -56,16 +59,22 @@ class Page(View):
                 response = self.busy()
             if isinstance(response, TemplateResponse):
                 response.render()
-        protect(response)
+        protect(response, self.logo_origin)
         return response
 
     def page(
         self, name: str, ticket: ResetTicket | None = None, status: int = 200, **context: Any
     ) -> TemplateResponse:
-        """Return a rendered page; ``page`` in its context tells what the ticket is about."""
+        """Return a rendered page; ``page`` in its context tells what the ticket is about.
+
+        ``brand`` tells whom the page is from.
+        """
+        brand = brand_of(ticket.client, ticket.connection) if ticket else brand_of()
+        self.logo_origin = brand.logo_origin
+        context["brand"] = brand
         context["page"] = {
             "ticket": links.make_token(ticket.pk, links.SHOWN) if ticket else "",
-            "application": ticket.client.name if ticket else "",
+            "application": brand.name,
             "account": masked(ticket.sent_to or ticket.email) if ticket else "",
             "requested_at": ticket.requested_at if ticket else None,
             "return_url": ticket.return_address if ticket else "",
