@@ -5,7 +5,7 @@ link, and neither a copy of the database nor of a task queue holds one.
 """
 
 import base64
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -96,7 +96,9 @@ def result_url(address: str, message: str, **more: str) -> str:
     """
     parts = urlsplit(address)
     given = {"success": "true", "message": message, **more}
-    added = urlencode({name: value for name, value in given.items() if value})
+    given = {name: value for name, value in given.items() if value}
+    # Spaces as %20, as Auth0 has them: what a front end reads them with may know no plus sign.
+    added = urlencode(given, quote_via=quote)
     return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, added]))))
 
 

@@ -3,38 +3,39 @@
 from django.db import transaction
 from django.urls import URLPattern, path
 
-from dbconnections.api.base import Endpoint
+from dbconnections.api.base import Endpoint, NothingHere
 from dbconnections.api.management import PasswordChangeTicketView
 from dbconnections.api.views import ChangePasswordView
 from dbconnections.pages import asking, views
+from dbconnections.tickets import database
 
 app_name = "dbconnections"
+
+
+# Each view opens the transaction it needs: a retry, or a refusal that must be kept, could not
+# happen inside one that ATOMIC_REQUESTS put around it.
+own_transactions = transaction.non_atomic_requests(using=database())
 
 
 def endpoint(address: str, view: type[Endpoint], name: str) -> list[URLPattern]:
     """Serve a view at Auth0's address and, for those who append one, with a slash."""
     return [
-        path(address, transaction.non_atomic_requests(view.as_view()), name=name),
-        path(f"{address}/", transaction.non_atomic_requests(view.as_view(schema=None))),
+        path(address, own_transactions(view.as_view()), name=name),
+        path(f"{address}/", own_transactions(view.as_view(schema=None))),
     ]
 
 
-# Each view opens the transaction it needs: a retry, or a refusal that must be kept, could not
-# happen inside one that ATOMIC_REQUESTS put around it.
 urlpatterns = [
     *endpoint("dbconnections/change_password", ChangePasswordView, "change_password"),
     *endpoint("api/v2/tickets/password-change", PasswordChangeTicketView, "password_change_ticket"),
     path(
         "dbconnections/change_password/form",
-        transaction.non_atomic_requests(asking.AskView.as_view()),
+        own_transactions(asking.AskView.as_view()),
         name="ask",
     ),
     path("dbconnections/change_password/form/sent", asking.AskedView.as_view(), name="asked"),
-    path(
-        "dbconnections/reset/",
-        transaction.non_atomic_requests(views.ResetView.as_view()),
-        name="reset",
-    ),
+    path("dbconnections/change_password/<path:rest>", NothingHere.as_view(schema=None)),
+    path("dbconnections/reset/", own_transactions(views.ResetView.as_view()), name="reset"),
     path("dbconnections/reset/done/", views.DoneView.as_view(), name="done"),
     path("dbconnections/reset/<str:token>", views.LinkView.as_view(), name="link"),
 ]

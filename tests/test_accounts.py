@@ -73,6 +73,21 @@ def test_mail_goes_to_the_stored_address_whatever_its_case(request_reset, jane, 
     assert request_reset(email=asked) == [(stored, str(jane.pk))]
 
 
+@pytest.mark.parametrize("asked", ["Jane@Example.com", "Jane@example.com"])
+def test_accounts_that_differ_in_case_only_get_each_their_own_mail(request_reset, jane, asked):
+    """As far as they are stored as typed, as Django stores an address, or in lower case."""
+    other = UserFactory(email="Jane@example.com")
+    both = [("jane@example.com", str(jane.pk)), ("Jane@example.com", str(other.pk))]
+    assert sorted(request_reset(email=asked)) == sorted(both)
+
+
+def test_accounts_in_another_case_are_found_all(request_reset):
+    emails = ["JANE@example.com", "jAne@example.com"]
+    users = [UserFactory(email=email) for email in emails]
+    sent = request_reset(email="jane@example.com")
+    assert sorted(sent) == sorted((user.email, str(user.pk)) for user in users)
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -225,5 +225,5 @@ def test_base_url_wins_over_what_the_ticket_says(settings, configured):
     ],
 )
 def test_way_back_has_the_outcome_before_any_fragment(address, expected):
-    outcome = "success=true&message=Done+%26+dusted%23"
+    outcome = "success=true&message=Done%20%26%20dusted%23"
     assert links.result_url(address, "Done & dusted#") == expected.format(outcome)

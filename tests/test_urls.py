@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, resolve, reverse
 
 from dbconnections.api.views import ChangePasswordView
 from dbconnections.pages.views import DoneView, LinkView, ResetView
+from tests.api.wire import assert_error
 from tests.support.processes import ROOT
 
 TOKEN = "AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -47,7 +48,6 @@ def test_address_is_answered_by(address, view):
     "address",
     [
         "/dbconnections/",
-        "/dbconnections/change_password//",
         "/dbconnections/change_passwords",
         "/DBCONNECTIONS/change_password",
         "/x/dbconnections/change_password",
@@ -56,6 +56,14 @@ def test_address_is_answered_by(address, view):
 )
 def test_nothing_else_is_answered(client, address, db):
     assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("rest", ["challenge", "/", "form/nothing", "a/b"])
+def test_below_the_endpoint_is_an_error_that_its_callers_can_read(client, db, method, rest):
+    """auth0-js asks for a captcha there, where it was given a state."""
+    response = getattr(client, method)(f"/dbconnections/change_password/{rest}")
+    assert_error(response, 404, "not_found", "There is nothing at this address.")
 
 
 def test_names_are_in_a_namespace():

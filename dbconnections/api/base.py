@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.http import Http404
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -14,7 +15,7 @@ from rest_framework.views import APIView
 from dbconnections import signals
 from dbconnections.api import errors
 from dbconnections.api.negotiation import FirstRenderer
-from dbconnections.api.parsers import StrictJSONParser
+from dbconnections.api.parsers import StrictJSONParser, measure
 from dbconnections.api.renderers import JSONRenderer
 from dbconnections.models import ResetTicket
 from dbconnections.throttling import client_ip
@@ -43,6 +44,7 @@ class Endpoint(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.ip = client_ip(request)
         super().initial(request, *args, **kwargs)
+        measure(request._request)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Answer with the methods there are, and nothing else."""
@@ -88,3 +90,11 @@ class Endpoint(APIView):
         response["Cache-Control"] = "no-store"
         response["X-Content-Type-Options"] = "nosniff"
         return response
+
+
+class NothingHere(Endpoint):
+    """Below an endpoint: an error that its callers can read, such as Auth0's captcha challenge."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise Http404

@@ -28,6 +28,7 @@ NAMES = {
     404: "NotFoundError",
     405: "MethodNotAllowedError",
     406: "NotAcceptableError",
+    411: "LengthRequiredError",
     413: "PayloadTooLargeError",
     415: "UnsupportedMediaTypeError",
     429: "TooManyRequestsError",
@@ -193,7 +194,8 @@ class WeakPassword(ApiError):
             refused.message,
             self.status,
             description=refused.description,
-            error_description=" ".join([f"{refused.message}.", *refused.sentences]),
+            # For people: in their language, of which `message` is the English.
+            error_description=" ".join([f"{_(refused.message)}.", *refused.sentences]),
             **extra,
         )
 

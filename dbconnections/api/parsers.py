@@ -5,11 +5,14 @@ What two readers could understand differently is refused, not guessed at: duplic
 wrapped as soon as it is read, before any frame of the framework can show it in a traceback.
 """
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, NoReturn
 from urllib.parse import parse_qsl
 
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
@@ -72,6 +75,24 @@ class StrictFormParser(StrictParser):
         except ValueError:
             raise InvalidRequest(_("The form is not valid or has too many fields.")) from None
         return _unique(pairs)
+
+
+def measure(request: HttpRequest) -> None:
+    """Give a body that comes in chunks its length, without which Django would read none of it.
+
+    Raises ``ApiError``: 411 where the server cannot tell where such a body ends, 413 as ever.
+    """
+    if "HTTP_TRANSFER_ENCODING" not in request.META or request.META.get("CONTENT_LENGTH"):
+        return
+    stream: Any = getattr(request, "_stream", None)
+    if isinstance(request, WSGIRequest):
+        stream = request.META["wsgi.input"] if request.META.get("wsgi.input_terminated") else None
+    if stream is None:
+        message = _("Send the body at once, with a Content-Length header, not in chunks.")
+        raise ApiError("length_required", message, 411)
+    body = _limited(stream)
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    vars(request)["_stream"] = io.BytesIO(body)
 
 
 def _require_utf8(media_type: str) -> None:

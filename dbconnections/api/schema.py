@@ -132,6 +132,7 @@ ACCEPTED = {"type": "string", "enum": [SENTENCE]}
 
 REFUSALS = {
     400: "A field is missing, malformed or not allowed.",
+    411: "The body came in chunks, which the server does not put together.",
     413: "The body is too large.",
     415: "The body is of another type than those above.",
     500: "A fault of the site.",

@@ -16,7 +16,7 @@ from django.utils.timesince import timesince
 from dbconnections import links, signals, tickets
 from dbconnections.models import Client, Connection, ResetTicket, enabled_pairs
 from dbconnections.pages.forms import AskForm
-from dbconnections.pages.views import Page
+from dbconnections.pages.views import TRY_ONCE_MORE, Page
 from dbconnections.throttling import Allowance, client_ip, count_caller, count_request
 from dbconnections.validators import printable, validate_connection_name, validate_identifier
 
@@ -36,15 +36,19 @@ class AskPage(Page):
         try:
             return super().answer(request, *args, **kwargs)
         except CannotAsk as refusal:
-            if request.method == "POST":
-                self.say_refused("invalid_request" if refusal.client else "invalid_client")
-            return self.page(
-                "cannot_ask",
-                status=403 if refusal.client else 404,
-                client=refusal.client,
-                connection=refusal.connection,
-                is_switched_off=refusal.client is not None,
-            )
+            return self.cannot_ask(refusal)
+
+    def cannot_ask(self, refusal: CannotAsk) -> HttpResponse:
+        """Return the page for an address that leads to nothing one may ask for."""
+        if self.request.method == "POST":
+            self.say_refused("invalid_request" if refusal.client else "invalid_client")
+        return self.page(
+            "cannot_ask",
+            status=403 if refusal.client else 404,
+            client=refusal.client,
+            connection=refusal.connection,
+            is_switched_off=refusal.client is not None,
+        )
 
     def action_url(self) -> str:
         # Not the address as it came, which may hold what is nobody else's business.
@@ -127,8 +131,25 @@ class AskView(AskPage):
         tickets.retrying(lambda: tickets.issue(asked))
         return HttpResponseRedirect(links.asked_url(client.client_id, connection.name))
 
-    def form_page(self, client: Client, connection: Connection, form: AskForm) -> HttpResponse:
-        return self.page("ask", client=client, connection=connection, form=form)
+    def forged(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method != "POST":
+            return super().forged(request)
+        try:
+            return self.form_page(*self.find(), AskForm(), status=403, problem=TRY_ONCE_MORE)
+        except CannotAsk as refusal:
+            return self.cannot_ask(refusal)
+
+    def form_page(
+        self,
+        client: Client,
+        connection: Connection,
+        form: AskForm,
+        *,
+        status: int = 200,
+        **context: Any,
+    ) -> HttpResponse:
+        about: dict[str, Any] = {"client": client, "connection": connection, "form": form}
+        return self.page("ask", status=status, **about, **context)
 
     def refused_many(self, allowance: Allowance) -> HttpResponse:
         self.say_refused("too_many_requests")

@@ -11,14 +11,22 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseForbidden,
+    HttpResponseRedirect,
+)
+from django.middleware.csrf import CsrfViewMiddleware
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.decorators import method_decorator
+from django.utils.decorators import decorator_from_middleware, method_decorator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
@@ -42,10 +50,25 @@ REDIRECT_WINDOW = timedelta(minutes=15)
 SUCCESS_MESSAGE = "You can now login to the application with the new password."
 
 
-@method_decorator(
-    [never_cache, csrf_protect, sensitive_post_parameters()],
-    name="dispatch",
-)
+# For a form without its token, which the person's own log-in in another tab takes from it.
+TRY_ONCE_MORE = gettext_lazy("This page was open while you did something else. Try once more.")
+
+
+class Forged(HttpResponseForbidden):
+    """The place of a page for a form that Django's check refuses."""
+
+
+class CsrfCheck(CsrfViewMiddleware):
+    """Django's check, whose refusal the person sees as a page of the flow."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return Forged(reason)
+
+
+check_csrf = decorator_from_middleware(CsrfCheck)
+
+
+@method_decorator([csrf_exempt, never_cache, sensitive_post_parameters()], name="dispatch")
 class Page(View):
     """A page of the flow, in the person's language and with its headers."""
 
@@ -54,13 +77,21 @@ class Page(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with translation.override(translation.get_language_from_request(request)):
             try:
-                response = self.answer(request, *args, **kwargs)
+                # In place of the site's middleware, from which the view is exempt: that answers
+                # with a bare page, as after a log-in in another tab, which changes the token.
+                response = check_csrf(self.answer)(request, *args, **kwargs)
+                if isinstance(response, Forged):
+                    response = self.forged(request)
             except tickets.Busy:
                 response = self.busy()
             if isinstance(response, TemplateResponse):
                 response.render()
         protect(response, self.logo_origin)
         return response
+
+    def forged(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the page in place of a form without its token; nothing was changed."""
+        return self.http_method_not_allowed(request)
 
     def answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Return the answer of the method that was asked for."""
@@ -100,7 +131,7 @@ class Page(View):
         """Return where the page's forms are sent to, and where trying again leads."""
         return reverse("dbconnections:reset")
 
-    def refused(self, refusal: TicketRefused) -> HttpResponse:
+    def refused(self, refusal: TicketRefused, **context: Any) -> HttpResponse:
         """Return the page that says why a link does not work, and what to do now."""
         status = 404 if refusal.reason == Reason.UNKNOWN else 410
         return self.page(
@@ -109,6 +140,7 @@ class Page(View):
             status,
             reason=refusal.reason,
             ask_url=ask_url(refusal),
+            **context,
         )
 
     def too_many(self, allowance: Allowance) -> HttpResponse:
@@ -172,7 +204,8 @@ class ResetView(Page):
         try:
             ticket, _account = tickets.open(self.ticket_id())
         except TicketRefused as refusal:
-            return self.refused(refusal)
+            # Without any cookie it is not the link that is at fault.
+            return self.refused(refusal, needs_cookies=COOKIE not in request.COOKIES)
         return self.form_page(ticket)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -187,6 +220,15 @@ class ResetView(Page):
             return self.set_password(request, ticket)
         except TicketRefused as refusal:
             return self.refused(refusal)
+
+    def forged(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method != "POST":
+            return super().forged(request)
+        try:
+            ticket, _account = tickets.open(self.ticket_id())
+        except TicketRefused as refusal:
+            return self.refused(refusal)
+        return self.form_page(ticket, status=403, problem=TRY_ONCE_MORE)
 
     def other_ticket(self, ticket: ResetTicket) -> HttpResponse:
         """Show the ticket at hand instead of acting on it with a form made for another.

@@ -11,6 +11,7 @@ from django.contrib.auth.password_validation import (
     get_default_password_validators,
 )
 from django.core.exceptions import ValidationError
+from django.utils import translation
 from django.views.decorators.debug import sensitive_variables
 
 from dbconnections.conf import settings
@@ -107,6 +108,11 @@ class SiteRule(Rule):
 
     @property
     def message(self) -> str:
+        # For programs, as the messages of Auth0's own rules, which are English.
+        with translation.override("en"):
+            return str(self.validator.get_help_text())
+
+    def sentence(self) -> str:
         return str(self.validator.get_help_text())
 
     def is_met(self, password: str) -> bool:

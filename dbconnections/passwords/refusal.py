@@ -6,6 +6,8 @@ The four bodies are those published in `auth0/auth0-custom-password-reset-hosted
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from dbconnections.passwords.rules import Rule
 from dbconnections.secret import Secret
 
@@ -35,7 +37,7 @@ class TooWeak(PasswordRefused):
     """``rules`` are all there are, those that are met among them."""
 
     name = "PasswordStrengthError"
-    message = "Password is too weak"
+    message = gettext_noop("Password is too weak")
 
     def __init__(self, sentences: list[str], rules: Sequence[Rule], password: Secret) -> None:
         super().__init__(sentences)
@@ -46,7 +48,7 @@ class TooWeak(PasswordRefused):
 
 class TooCommon(PasswordRefused):
     name = "PasswordDictionaryError"
-    message = "Password is too common"
+    message = gettext_noop("Password is too common")
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(sentences)
@@ -61,7 +63,7 @@ class UsedBefore(PasswordRefused):
     """
 
     name = "PasswordHistoryError"
-    message = "Password has previously been used"
+    message = gettext_noop("Password has previously been used")
 
     def __init__(self, sentences: list[str], size: int, age: str) -> None:
         super().__init__(sentences)
@@ -73,19 +75,19 @@ class Breached(PasswordRefused):
     """Auth0 has no error for this where a new password is asked for; these words are its page's."""
 
     name = "PasswordBreachedError"
-    message = "Password is known from a data breach"
+    message = gettext_noop("Password is known from a data breach")
 
 
 class Unchecked(PasswordRefused):
     """Nothing is known of the password, and the site would rather wait."""
 
     name = "PasswordUncheckedError"
-    message = "Password cannot be checked at the moment"
+    message = gettext_noop("Password cannot be checked at the moment")
 
 
 class TooPersonal(PasswordRefused):
     name = "PasswordNoUserInfoError"
-    message = "Password contains user information"
+    message = gettext_noop("Password contains user information")
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(sentences)

@@ -98,29 +98,32 @@ def known_of(user: Any) -> list[str]:
 
 def connections_of(user: Any) -> Iterator[tuple[Any, Any]]:
     """Return the connections that remember passwords and hold a user, with its account."""
-    from dbconnections.accounts import ModelUserStore, get_store
-    from dbconnections.models import Connection
-
     if not isinstance(user, get_user_model()) or user.pk is None:
         return
-    for connection in Connection.objects.filter(password_history_size__gt=0):
-        store = get_store(connection.user_store)
-        # The key of a user means something only to a store of users.
-        account = store.get(str(user.pk)) if isinstance(store, ModelUserStore) else None
-        if account:
+    for connection, store in _remembering():
+        if account := store.get(str(user.pk)):
             yield connection, account
 
 
 def forget_user(instance: Any, **kwargs: object) -> None:
     """Delete the history of a user who was deleted."""
-    from dbconnections.accounts import ModelUserStore, get_store
-    from dbconnections.models import Connection
     from dbconnections.passwords.history import forget
 
-    connections = [
-        connection
-        for connection in Connection.objects.filter(password_history_size__gt=0)
-        if isinstance(get_store(connection.user_store), ModelUserStore)
-    ]
-    if connections:
+    if connections := [connection for connection, _store in _remembering()]:
         forget(str(instance.pk), connections)
+
+
+def _remembering() -> Iterator[tuple[Any, Any]]:
+    """Return the connections that remember passwords of the site's users, and their stores."""
+    from dbconnections.accounts import ModelUserStore, get_store
+    from dbconnections.models import Connection
+
+    for connection in Connection.objects.filter(password_history_size__gt=0):
+        try:
+            store = get_store(connection.user_store)
+        except ImproperlyConfigured:
+            # A system check tells of it; the site's own changes of users must not fail for it.
+            continue
+        # The key of a user means something only to a store of users.
+        if isinstance(store, ModelUserStore):
+            yield connection, store

@@ -1,6 +1,7 @@
 """Bodies: what is read, and what is refused before anything is stored."""
 
 import json
+from io import BytesIO
 from urllib.parse import urlencode
 
 import pytest
@@ -201,8 +202,41 @@ def test_empty_body(send, content_type):
     assert_nothing_done()
 
 
-def test_body_without_content_length(send):
-    """A server may hand a chunked body over without its length; none of it is read."""
+def chunked(body, content_type=JSON, *, is_terminated=True):
+    """Return what a server hands over for a body that came in chunks."""
+    return {
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "CONTENT_LENGTH": "",
+        "CONTENT_TYPE": content_type,
+        "wsgi.input": body if isinstance(body, BytesIO) else BytesIO(body),
+        "wsgi.input_terminated": is_terminated,
+    }
+
+
+def test_body_in_chunks(send):
+    assert_accepted(send(b"", **chunked(GOOD.encode())))
+    assert_accepted(send(b"", **chunked(urlencode(FIELDS).encode(), FORM)))
+
+
+def test_body_in_chunks_that_the_server_does_not_put_together(send):
+    response = send(b"", **chunked(GOOD.encode(), is_terminated=False))
+    message = "Send the body at once, with a Content-Length header, not in chunks."
+    assert_error(response, 411, "length_required", message)
+    assert_nothing_done()
+
+
+def test_body_in_chunks_over_the_limit(send):
+    body = BytesIO(b"x" * 100_000)
+    assert_error(send(b"", **chunked(body)), 413, "payload_too_large")
+    assert body.tell() == 8193
+    assert_nothing_done()
+
+
+def test_empty_body_in_chunks(send):
+    assert_error(send(b"", **chunked(b"")), 400, "invalid_request", "client_id is required.")
+
+
+def test_body_without_any_length(send):
     response = send(GOOD.encode(), CONTENT_LENGTH="")
     assert_error(response, 400, "invalid_request", "client_id is required.")
     assert_nothing_done()

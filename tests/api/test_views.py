@@ -165,7 +165,18 @@ def test_what_programs_read_is_not_translated(ask, ask_legacy):
     ]
     weak = ask_legacy(headers=headers, password="short").json()
     assert (weak["name"], weak["message"]) == ("PasswordStrengthError", "Password is too weak")
-    assert weak["description"]["rules"][0]["message"] == "At least %d characters in length"
+    rules = [rule["message"] for rule in weak["description"]["rules"]]
+    assert rules[0] == "At least %d characters in length"
+    assert any("be entirely numeric" in rule for rule in rules)
+    assert "entirely numeric" in weak["policy"]
+
+
+def test_what_people_read_is_in_one_language(ask_legacy):
+    said = ask_legacy(headers={"Accept-Language": "de"}, password="short").json()
+    assert "zu schwach" in said["error_description"]
+    assert "Password" not in said["error_description"]
+    said = ask_legacy(password="short").json()
+    assert said["error_description"].startswith("Password is too weak. ")
 
 
 # What changes nothing

@@ -20,6 +20,7 @@ NAMES = {
     403: "ForbiddenError",
     404: "NotFoundError",
     405: "MethodNotAllowedError",
+    411: "LengthRequiredError",
     413: "PayloadTooLargeError",
     415: "UnsupportedMediaTypeError",
     429: "TooManyRequestsError",

@@ -7,6 +7,7 @@ from django.contrib.sessions.models import Session
 from django.middleware.csrf import get_token
 from django.test import Client as Browser
 from django.test import RequestFactory
+from django.utils.crypto import get_random_string
 
 from dbconnections.models import ResetTicket
 from tests.pages.html import hidden_fields, parse
@@ -90,6 +91,35 @@ def test_form_from_another_origin_is_refused(
     fields = hidden_fields(strict.get(link(sealed_ticket), follow=True))
     assert strict.post(RESET, fields, headers={"Origin": origin}).status_code == 403
     assert is_unchanged(jane)
+
+
+@every_middleware
+@every_form
+def test_person_whose_token_has_changed_gets_the_form_once_more(
+    strict, sealed_ticket, jane, settings, middleware, form
+):
+    """As a log-in in another tab does."""
+    settings.MIDDLEWARE = middleware
+    stale = hidden_fields(strict.get(link(sealed_ticket), follow=True))
+    strict.cookies["csrftoken"] = get_random_string(32)
+    refused = strict.post(RESET, stale | form)
+    assert refused.status_code == 403
+    assert "Try once more." in parse(refused).text
+    assert refused["Cache-Control"].startswith("max-age=0")
+    assert "frame-ancestors 'none'" in refused["Content-Security-Policy"]
+    assert is_unchanged(jane)
+    taken = strict.post(RESET, hidden_fields(refused))
+    assert taken["Location"] == DONE
+    assert has_password(jane, GIVEN_PASSWORD)
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+@pytest.mark.parametrize("address", [RESET, DONE])
+def test_other_methods_are_refused_as_such(strict, ticket, method, address):
+    strict.get(link(ticket), follow=True)
+    response = getattr(strict, method)(address)
+    assert response.status_code == 405
+    assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 
 
 def test_form_as_a_browser_sends_it_over_https_is_taken(strict, sealed_ticket, jane):

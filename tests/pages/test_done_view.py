@@ -11,7 +11,7 @@ from tests.pages.html import parse
 from tests.pages.person import DONE, NEW_PASSWORD, RESET, is_unchanged
 
 MESSAGE = "You can now login to the application with the new password."
-PARAMETERS = "success=true&message=You+can+now+login+to+the+application+with+the+new+password."
+PARAMETERS = "success=true&message=" + MESSAGE.replace(" ", "%20")
 
 
 @pytest.fixture
@@ -66,6 +66,13 @@ def test_way_back_holds_nothing_of_the_ticket(finish, app, ticket):
     html = finish().text
     for secret in (str(ticket.pk), ticket.pk.hex, "jane@example.com", NEW_PASSWORD):
         assert secret not in html
+
+
+def test_way_back_names_no_organization_that_a_stranger_made_up(finish, app, ticket):
+    app.result_url = "https://app.example.com/login"
+    app.save()
+    ResetTicket.objects.update(organization="org_evil")
+    assert "org_evil" not in finish().text
 
 
 def test_without_a_way_back_nothing_is_linked(finish):

@@ -186,3 +186,13 @@ def test_only_reading_is_allowed_on_a_link(client, ticket, jane, method):
     assert response.status_code == 405
     assert response["Allow"] == "GET, HEAD, OPTIONS"
     assert ResetTicket.objects.open().count() == 1
+
+
+def test_browser_without_cookies_is_told_so(client, ticket):
+    client.get(link(ticket))
+    client.cookies.clear()
+    response = client.get(RESET)
+    assert response.status_code == 404
+    assert "allow them for this site" in parse(response).text
+    client.cookies[COOKIE] = "x"
+    assert "allow them for this site" not in parse(client.get(RESET)).text

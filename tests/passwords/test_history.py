@@ -12,6 +12,7 @@ from dbconnections import retention, tickets
 from dbconnections.models import PasswordHistory
 from dbconnections.passwords import PasswordRefused, history
 from dbconnections.passwords.history import check_history, in_english, reason, remember
+from dbconnections.passwords.validators import HistoryValidator
 from dbconnections.secret import Secret
 from tests.factories import PASSWORD, ConnectionFactory, MailedTicketFactory, UserFactory
 
@@ -140,6 +141,14 @@ def test_history_of_a_user_who_is_deleted_goes_along(change, jane):
     jane.refresh_from_db()
     jane.delete()
     assert not remembered()
+
+
+def test_site_with_a_store_that_is_no_more_may_still_change_its_users(remembering, jane):
+    remembering.user_store = "gone"
+    remembering.save()
+    HistoryValidator().password_changed("fresh-kettle-1", jane)
+    HistoryValidator().validate("fresh-kettle-1", jane)
+    jane.delete()
 
 
 def test_history_that_is_switched_off_is_purged(remembering, change):
