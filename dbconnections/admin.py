@@ -107,7 +107,19 @@ class ClientAdmin(PreviewsBrand, DeletesTicketsAlong, admin.ModelAdmin):
     search_fields = ("name", "client_id")
     inlines = (AllowedOriginInline,)
     fieldsets = (
-        (None, {"fields": ("name", "client_id", "is_active", "result_url")}),
+        (None, {"fields": ("name", "client_id", "is_active")}),
+        (
+            _("Way back"),
+            {
+                "fields": (
+                    "result_url",
+                    "result_url_parameters",
+                    "result_url_forwards",
+                    "result_url_email",
+                    "result_url_organization",
+                )
+            },
+        ),
         (_("Password sent with the request"), {"fields": ("accepts_password", "confirmation")}),
         (
             _("Branding"),

@@ -91,6 +91,7 @@ def save_client(browser: Browser, *origins: str, client: Client | None = None, *
     """Submit the form of a client; return the answer."""
     prefix = "allowed_origins"
     form = {"name": "Acme Notes", "client_id": "", "is_active": "on", "confirmation": "button"}
+    form |= {"result_url_parameters": "query"}
     form |= {f"{prefix}-TOTAL_FORMS": str(len(origins)), f"{prefix}-INITIAL_FORMS": "0"}
     form |= {f"{prefix}-{number}-origin": origin for number, origin in enumerate(origins)}
     return browser.post(page_of(client) if client else page_of(Client, "add"), form | fields)
@@ -276,6 +277,11 @@ def test_preview_may_be_framed_here_and_do_nothing(admin_client, branded_pair, n
     assert "no-store" in response["Cache-Control"]
 
 
+def test_preview_stays_where_it_is(admin_client, branded_pair):
+    Client.objects.update(result_url="https://app.example.com/", result_url_forwards=True)
+    assert "Refresh" not in admin_client.get(preview_of(branded_pair["client"], "done"))
+
+
 def test_link_in_a_preview_is_of_no_ticket(admin_client, branded_pair):
     page = parse(admin_client.get(preview_of(branded_pair["client"], "reset-mail")))
     [address] = {a for a in page.addresses if "/dbconnections/reset/" in a}
@@ -398,7 +404,9 @@ def test_custom_strength_that_cannot_be_used_is_not_mended_in_silence(admin_clie
 
 def test_resulting_rules_are_shown(admin_client):
     connection = ConnectionFactory(password_policy="excellent", password_history_size=3)
-    rules = parse(admin_client.get(page_of(connection))).one("div", class_="readonly").text
+    rules = (
+        parse(admin_client.get(page_of(connection))).one("ul", class_="dbconnections-rules").text
+    )
     for rule in (
         "At least 10 characters.",
         "At least 3 of these",
