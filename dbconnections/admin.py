@@ -80,7 +80,7 @@ class PreviewsBrand:
         """Return the client and the connection a preview is of."""
         raise NotImplementedError
 
-    @admin.display(description=_("Preview"))
+    @admin.display(description=_("Preview, as saved"))
     def preview(self, branded: Any) -> str:
         if branded.pk is None:
             return str(_("Shown once this is saved."))
@@ -94,7 +94,7 @@ class PreviewsBrand:
             format_html_join(
                 "",
                 "<figure><figcaption>{}</figcaption>"
-                '<iframe src="{}" title="{}" sandbox loading="lazy"></iframe></figure>',
+                '<iframe src="{}" title="{}" sandbox="allow-scripts" loading="lazy"></iframe></figure>',
                 frames,
             ),
         )
