@@ -168,7 +168,8 @@ def test_known_and_unknown_get_the_same_answer(ask, client, jane):
         response = ask(email)
         page = client.get(response["Location"])
         assert email not in page.text
-        answers.append((response.status_code, response.headers.items(), page.content))
+        headers = {name: value for name, value in response.items() if name != "Expires"}  # now
+        answers.append((response.status_code, headers, page.content))
     assert answers[0] == answers[1] == answers[2]
 
 
