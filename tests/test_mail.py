@@ -91,9 +91,9 @@ def test_reset_mail_has_the_link_and_the_circumstances(compose_reset, ticket):
     url = links.mailed_url(ticket.pk)
     assert message.subject == "Change your password for Acme Notes"
     assert link_in(message) == url
-    assert set(Page(html_of(message)).links) == {url}
+    assert Page(html_of(message)).links == [url, f"{url}#decline"]
     for text in (message.body, Page(html_of(message)).text):
-        for part in ("account jane in Acme Notes", "192.0.2.7, Firefox on Linux"):
+        for part in ("account jane in Acme Notes", "Device: Firefox on Linux"):
             assert part in words(text)
 
 
@@ -120,12 +120,24 @@ def test_mail_for_a_given_password_asks_to_confirm_and_does_not_name_it(compose_
     assert ticket.sealed_password not in message.message().as_string()
 
 
-@pytest.mark.parametrize("field", ["ip", "user_agent"])
-def test_circumstances_that_are_not_known_are_left_out(compose_reset, ticket, field):
-    setattr(ticket, field, None if field == "ip" else "")
+@pytest.mark.parametrize("shown", [True, False])
+def test_ip_address_is_told_only_where_the_site_says_so(compose_reset, settings, shown):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"MAIL_SHOWS_IP": shown}
     message = compose_reset()
-    assert "From:" in message.body
-    assert "None" not in message.body + html_of(message)
+    for text in (message.body, Page(html_of(message)).text):
+        assert ("IP address: 192.0.2.7" in words(text)) is shown
+        assert ("192.0.2.7" in text) is shown
+
+
+def test_circumstances_that_are_not_known_are_left_out(compose_reset, ticket, settings):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"MAIL_SHOWS_IP": True}
+    ticket.ip, ticket.user_agent = None, ""
+    message = compose_reset()
+    for text in (message.body, Page(html_of(message)).text):
+        assert "Requested:" in text
+        assert "Device" not in text
+        assert "IP address" not in text
+        assert "None" not in text
 
 
 @pytest.mark.parametrize(
@@ -159,7 +171,27 @@ def test_mail_is_text_and_html_to_one_person(compose):
 
 def test_mail_is_marked_as_automatic(compose):
     """So that no vacation notice answers, and quotes the link."""
-    assert parsed(compose())["Auto-Submitted"] == "auto-generated"
+    message = parsed(compose())
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Auto-Response-Suppress"] == "OOF, AutoReply"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "requested_at", "domain"),
+    [
+        ("https://login.example.com:8443", "", "login.example.com"),
+        ("", "http://127.0.0.1:8000", "127.0.0.1"),
+    ],
+)
+def test_message_id_has_the_domain_of_the_site(
+    compose, ticket, settings, base_url, requested_at, domain
+):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"BASE_URL": base_url}
+    ticket.base_url = requested_at
+    first, second = parsed(compose()), parsed(compose())
+    assert first["Message-ID"].strip().endswith(f"@{domain}>")
+    # The same mail sent again is not to be taken for one that is there already.
+    assert first["Message-ID"] != second["Message-ID"]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +232,7 @@ HEADERS = sorted(
         "Message-ID",
         "Subject",
         "To",
+        "X-Auto-Response-Suppress",
     ]
 )
 
