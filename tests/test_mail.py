@@ -1,6 +1,10 @@
 """What the two mails say, and what every mail carries."""
 
 import email
+import re
+import socket
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email.errors import MessageError
@@ -13,6 +17,7 @@ from django.template import autoreload
 from django.utils import timezone, translation
 
 from dbconnections import links
+from dbconnections import mail as mails
 from dbconnections.accounts import ModelUserStore
 from dbconnections.delivery import deliver_due
 from dbconnections.mail import changed_message, device, mailer, reset_message
@@ -21,6 +26,7 @@ from dbconnections.secret import Secret
 from dbconnections.validators import CONTROL_CHARACTERS
 from tests.factories import MailedTicketFactory
 from tests.support.mail import link_in, send_through
+from tests.support.processes import ROOT
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)]
 GIVEN = "brave-lantern-53"
@@ -331,6 +337,99 @@ def test_site_client_and_connection_may_have_their_own_mails(own, compose_reset,
 def test_subject_of_a_template_may_end_with_a_newline(own, compose_changed):
     own("changed_subject.txt", "\n  Changed:\n{{ application }}\n")
     assert compose_changed().subject == "Changed: Acme Notes"
+
+
+# Styles
+
+
+def test_styles_of_a_sites_own_template_are_inlined(own, compose_reset):
+    own("reset.html", "<style>p { color: #00f } @media print { p { color: #000 } }</style><p>Hello")
+    html = html_of(compose_reset())
+    assert '<p style="color: #00f;">Hello' in html
+    assert "@media print { p { color: #000 } }" in html
+    assert "p { color: #00f }" not in html
+
+
+def test_one_block_of_a_mail_may_be_replaced(own, compose_reset):
+    whole = html_of(compose_reset())
+    own(
+        "clients/demo/reset.html",
+        '{% extends "dbconnections/mail/reset.html" %}'
+        "{% block style %}{{ block.super }} h1 { color: #0000ff; }{% endblock %}"
+        '{% block footer %}<p class="foot">Acme Inc.</p>{% endblock %}',
+    )
+    html = html_of(compose_reset())
+    assert "Acme Inc." in html
+    assert "never ask" in whole
+    assert "never ask" not in html
+    assert re.search(r'<h1 style="[^"]*color: #0000ff', html)
+    assert Page(html).links == Page(whole).links
+
+
+def test_no_style_sheet_is_fetched(own, compose_reset, tmp_path):
+    sheet = tmp_path / "mail.css"
+    sheet.write_text("p { color: #f00 }")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        for address in (sheet, sheet.as_uri(), f"http://127.0.0.1:{server.getsockname()[1]}/"):
+            link = f'<link rel="stylesheet" href="{address}">'
+            own("reset.html", f"{link}<style>p {{ margin: 0 }} @import '{address}';</style><p>Hi")
+            html = html_of(compose_reset())
+            assert '<p style="margin: 0;">Hi' in html
+            assert "<link" not in html
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_mail_whose_styles_cannot_be_inlined_is_sent_as_it_is(own, compose_reset, ticket, caplog):
+    own("reset.html", "<style>p { margin: 0 }</style><p style='no style'>{{ url }}</p>")
+    html = html_of(compose_reset())
+    assert (
+        html
+        == f"<style>p {{ margin: 0 }}</style><p style='no style'>{links.mailed_url(ticket.pk)}</p>"
+    )
+    [record] = caplog.records
+    assert record.getMessage() == "The styles of a mail could not be inlined: InlineError."
+    assert record.exc_info is None
+
+
+class Panic(BaseException):
+    """What a panic in a library written in Rust becomes: no `Exception`."""
+
+
+@pytest.mark.parametrize("failure", [Panic, ImportError, MemoryError])
+def test_mail_is_sent_whatever_the_inliner_fails_with(compose, monkeypatch, failure):
+    whole = Page(html_of(compose()))
+
+    def fail():
+        raise failure
+
+    monkeypatch.setattr(mails, "_inliner", fail)
+    page = Page(html_of(compose()))
+    assert page.links == whole.links
+    del whole.elements["tbody"]  # the inliner adds what browsers add
+    assert page.elements == whole.elements
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit])
+def test_process_that_is_told_to_end_does_so(compose, monkeypatch, failure):
+    def fail():
+        raise failure
+
+    monkeypatch.setattr(mails, "_inliner", fail)
+    with pytest.raises(failure):
+        compose()
+
+
+def test_inliner_is_loaded_with_the_first_mail_only():
+    """Most processes of a site send none."""
+    code = (
+        "import django, sys; django.setup(); import dbconnections.mail, dbconnections.delivery;"
+        "assert 'css_inline' not in sys.modules;"
+        "dbconnections.mail.inlined('<style>p { margin: 0 }</style><p>');"
+        "assert 'css_inline' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 # Languages
