@@ -4,10 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
@@ -28,6 +29,7 @@ from dbconnections.models import (
 )
 from dbconnections.passwords.policy import from_options
 from dbconnections.passwords.rules import CharacterType
+from dbconnections.previews import PREVIEWS, preview
 
 
 def copyable(identifier: str) -> str:
@@ -49,8 +51,57 @@ class AllowedOriginInline(admin.TabularInline):
     extra = 1
 
 
+class PreviewsBrand:
+    """Shows pages and mails as they are with what was saved, each in a frame of its own."""
+
+    model: Any
+    admin_site: Any
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.preview_view)
+        name = f"{self.model._meta.app_label}_{self.model._meta.model_name}_preview"
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]
+        # Before the admin's own, whose last one takes every path for an object's key.
+        return [path("<path:object_id>/preview/<slug:name>/", view, name=name), *urls]
+
+    def preview_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        branded = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        if not self.has_view_or_change_permission(request, branded):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        if branded is None or name not in PREVIEWS:
+            raise Http404
+        try:
+            return preview(name, request, *self.previewed(branded))
+        except ValidationError as error:
+            # A password policy that cannot be used, which its own field tells in full.
+            return HttpResponse(" ".join(error.messages), content_type="text/plain; charset=utf-8")
+
+    def previewed(self, branded: Any) -> tuple[Client, Connection]:
+        """Return the client and the connection a preview is of."""
+        raise NotImplementedError
+
+    @admin.display(description=_("Preview"))
+    def preview(self, branded: Any) -> str:
+        if branded.pk is None:
+            return str(_("Shown once this is saved."))
+        name = f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_preview"
+        frames = (
+            (label, reverse(name, args=[branded.pk, key], current_app=self.admin_site.name), label)
+            for key, (label, _make) in PREVIEWS.items()
+        )
+        return format_html(
+            '<div class="dbconnections-previews">{}</div>',
+            format_html_join(
+                "",
+                "<figure><figcaption>{}</figcaption>"
+                '<iframe src="{}" title="{}" sandbox loading="lazy"></iframe></figure>',
+                frames,
+            ),
+        )
+
+
 @admin.register(Client)
-class ClientAdmin(DeletesTicketsAlong, admin.ModelAdmin):
+class ClientAdmin(PreviewsBrand, DeletesTicketsAlong, admin.ModelAdmin):
     list_display = ("name", "copyable_id", "is_active", "accepts_password", "confirmation")
     list_filter = ("is_active", "accepts_password")
     search_fields = ("name", "client_id")
@@ -61,15 +112,19 @@ class ClientAdmin(DeletesTicketsAlong, admin.ModelAdmin):
         (
             _("Branding"),
             {
-                "fields": branding.FIELDS,
+                "fields": (*branding.FIELDS, "preview"),
                 "description": _("What is empty here is filled by the connection, then the site."),
             },
         ),
     )
+    readonly_fields = ("preview",)
 
     class Media:
         js = ("dbconnections/admin.js",)
         css = {"all": ("dbconnections/admin.css",)}
+
+    def previewed(self, branded: Client) -> tuple[Client, Connection]:
+        return branded, branded.connections.first() or Connection()
 
     @admin.display(description=_("client ID"), ordering="client_id")
     def copyable_id(self, client: Client) -> str:
@@ -170,7 +225,7 @@ class ConnectionForm(forms.ModelForm):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
+class ConnectionAdmin(PreviewsBrand, DeletesTicketsAlong, admin.ModelAdmin):
     form = ConnectionForm
     list_display = ("name", "copyable_id", "strategy", "is_active", "enabled_clients")
     list_filter = ("is_active", "strategy")
@@ -213,16 +268,19 @@ class ConnectionAdmin(DeletesTicketsAlong, admin.ModelAdmin):
         (
             _("Branding"),
             {
-                "fields": branding.FIELDS,
+                "fields": (*branding.FIELDS, "preview"),
                 "description": _("For clients that say nothing of their own."),
             },
         ),
     )
-    readonly_fields = ("resulting_rules",)
+    readonly_fields = ("resulting_rules", "preview")
 
     class Media:
         js = ("dbconnections/admin.js",)
         css = {"all": ("dbconnections/admin.css",)}
+
+    def previewed(self, branded: Connection) -> tuple[Client, Connection]:
+        return branded.clients.first() or Client(name=str(_("Your application"))), branded
 
     @admin.display(description=_("connection ID"), ordering="connection_id")
     def copyable_id(self, connection: Connection) -> str:

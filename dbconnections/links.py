@@ -73,6 +73,22 @@ def mailed_url(ticket_id: UUID, fallback: str = "") -> str:
     return absolute(reverse("dbconnections:link", args=[make_token(ticket_id)]), fallback)
 
 
+def ask_url(client_id: str, connection: str) -> str:
+    """Return the path of the page to ask for a link."""
+    return _with_pair("dbconnections:ask", client_id, connection)
+
+
+def asked_url(client_id: str, connection: str) -> str:
+    """Return the path of the page after that one."""
+    return _with_pair("dbconnections:asked", client_id, connection)
+
+
+def _with_pair(name: str, client_id: str, connection: str) -> str:
+    given = {"client_id": client_id, "connection": connection}
+    query = urlencode({name: value for name, value in given.items() if value})
+    return f"{reverse(name)}?{query}"
+
+
 def result_url(address: str, message: str, **more: str) -> str:
     """Return a way back with ``success``, ``message`` and ``more`` put before any fragment.
 

@@ -94,6 +94,16 @@ def count(scope: str, rate: str, *key: str, spend: bool = True) -> Allowance | N
     )
 
 
+def count_caller(ip: str | None, *, spend: bool = True) -> Allowance | None:
+    """Count a request for a reset against what one caller may ask for in all."""
+    return count("ip", settings.RATE_LIMIT_PER_IP, network(ip), spend=spend)
+
+
+def count_request(ip: str | None, sought: str, *, spend: bool = True) -> Allowance | None:
+    """Count a request for a reset against what one caller may ask for one address or username."""
+    return count("request", settings.RATE_LIMIT, network(ip), mailbox_key(sought), spend=spend)
+
+
 def client_ip(request: HttpRequest) -> str | None:
     """Return the caller's address: the connection's, or the one the trusted proxies noted.
 

@@ -6,7 +6,7 @@ from django.urls import URLPattern, path
 from dbconnections.api.base import Endpoint
 from dbconnections.api.management import PasswordChangeTicketView
 from dbconnections.api.views import ChangePasswordView
-from dbconnections.pages import views
+from dbconnections.pages import asking, views
 
 app_name = "dbconnections"
 
@@ -24,6 +24,12 @@ def endpoint(address: str, view: type[Endpoint], name: str) -> list[URLPattern]:
 urlpatterns = [
     *endpoint("dbconnections/change_password", ChangePasswordView, "change_password"),
     *endpoint("api/v2/tickets/password-change", PasswordChangeTicketView, "password_change_ticket"),
+    path(
+        "dbconnections/change_password/form",
+        transaction.non_atomic_requests(asking.AskView.as_view()),
+        name="ask",
+    ),
+    path("dbconnections/change_password/form/sent", asking.AskedView.as_view(), name="asked"),
     path(
         "dbconnections/reset/",
         transaction.non_atomic_requests(views.ResetView.as_view()),

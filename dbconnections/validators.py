@@ -1,11 +1,11 @@
-"""What an identifier, an origin, a way back, a colour and a logo may look like."""
+"""What an address, an identifier, an origin, a way back, a colour and a logo may look like."""
 
 import re
 from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import EmailValidator, RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from dbconnections.conf import settings
@@ -13,6 +13,36 @@ from dbconnections.conf import settings
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+# RFC 5321, 4.5.3.1: 64 octets of local part; RFC 3696 erratum 1690: 254 in all.
+MAX_LOCAL_PART = 64
+MAX_ADDRESS = 254
+
+# Dot-atom of RFC 5322 in ASCII. Quoted local parts and encoded words are legal somewhere, but
+# mail software disagrees about where they end; Django's own validator lets some non-ASCII
+# letters through that databases take for ASCII ones.
+_DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_validate_domain = EmailValidator(allowlist=[])
+
+
+def is_address(text: str) -> bool:
+    """Say whether a text is an e-mail address that every mail system reads the same way."""
+    local, _at, domain = text.rpartition("@")
+    if (
+        len(text) > MAX_ADDRESS
+        or len(local) > MAX_LOCAL_PART
+        or not _DOT_ATOM.fullmatch(local)
+        or local.startswith("=?")
+        or domain.startswith("[")
+        or not text.isprintable()
+    ):
+        return False
+    try:
+        _validate_domain(f"a@{domain}")
+    except ValidationError:
+        return False
+    return True
+
 
 validate_identifier = RegexValidator(
     r"\A[A-Za-z0-9_-]{1,64}\Z",

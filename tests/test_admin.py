@@ -207,6 +207,123 @@ def test_branding_is_saved(admin_client):
         assert {name: getattr(branded, name) for name in BRANDING} == BRANDING
 
 
+# Previews
+
+
+PREVIEWS = {
+    "new-password": "Set a new password",
+    "done": "Your new password is set",
+    "reset-mail": "Change your password",
+    "changed-mail": "Your password was changed",
+}
+
+
+def preview_of(branded: Any, name: str = "new-password") -> str:
+    kind = branded._meta.model_name
+    return reverse(f"admin:dbconnections_{kind}_preview", args=[branded.pk, name])
+
+
+@pytest.fixture
+def branded_pair() -> dict[str, Any]:
+    """A client and its connection, with the client's colour and the connection's support."""
+    client = ClientFactory(primary_color="#aa0000", logo="example_project/icon.svg")
+    connection = ConnectionFactory(clients=[client], support_email="help@example.com")
+    return {"client": client, "connection": connection}
+
+
+@pytest.mark.parametrize("kind", ["client", "connection"])
+def test_previews_are_framed_on_the_page_of_what_is_branded(admin_client, branded_pair, kind):
+    branded = branded_pair[kind]
+    frames = parse(admin_client.get(page_of(branded))).all("iframe")
+    assert [frame["src"] for frame in frames] == [preview_of(branded, name) for name in PREVIEWS]
+    for frame in frames:
+        assert frame["sandbox"] is None  # allows nothing
+        assert frame["title"]
+
+
+@pytest.mark.parametrize(("name", "title"), PREVIEWS.items())
+@pytest.mark.parametrize("kind", ["client", "connection"])
+def test_preview_is_the_page_or_mail_itself(admin_client, branded_pair, kind, name, title):
+    response = admin_client.get(preview_of(branded_pair[kind], name))
+    assert response.status_code == 200
+    page = parse(response)
+    assert page.title.startswith(title)
+    assert branded_pair["client"].name in page.text
+    assert not ResetTicket.objects.exists()
+    assert not mail.outbox
+
+
+def test_preview_has_the_brand_that_was_saved(admin_client, branded_pair):
+    for branded in branded_pair.values():
+        brand = admin_client.get(preview_of(branded)).context["brand"]
+        assert brand.accent == "#aa0000"
+        assert brand.logo_url == "/static/example_project/icon.svg"
+        assert brand.support_email == "help@example.com"
+
+
+@pytest.mark.parametrize("name", PREVIEWS)
+def test_preview_may_be_framed_here_and_do_nothing(admin_client, branded_pair, name, settings):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"LOGO_HOSTS": ["cdn.example.com"]}
+    Client.objects.update(logo="https://cdn.example.com/logo.png")
+    response = admin_client.get(preview_of(branded_pair["client"], name))
+    assert response["X-Frame-Options"] == "SAMEORIGIN"
+    policy = response["Content-Security-Policy"].split("; ")
+    assert {"sandbox", "default-src 'none'", "form-action 'none'", "frame-ancestors 'self'"} < set(
+        policy
+    )
+    assert "img-src 'self' https://cdn.example.com" in policy
+    assert not [part for part in policy if part.startswith("script-src")]
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_link_in_a_preview_is_of_no_ticket(admin_client, branded_pair):
+    page = parse(admin_client.get(preview_of(branded_pair["client"], "reset-mail")))
+    [address] = {a for a in page.addresses if "/dbconnections/reset/" in a}
+    token = address.rpartition("/")[2]
+    assert not ResetTicket.objects.filter(pk=links.read_token(token)).exists()
+    assert Browser().get(f"/dbconnections/reset/{token}", follow=True).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["client", "connection"])
+def test_preview_is_for_those_who_may_look(staff, branded_pair, kind):
+    address = preview_of(branded_pair[kind])
+    assert Browser().get(address)["Location"].startswith("/admin/login/")
+    assert staff("view_resetticket").get(address).status_code == 403
+    assert staff(f"view_{kind}").get(address).status_code == 200
+    assert staff(f"change_{kind}").get(address).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nothing", "reset"])
+def test_preview_of_what_is_not_there_is_not_found(admin_client, branded_pair, name):
+    assert admin_client.get(preview_of(branded_pair["client"], name)).status_code == 404
+
+
+def test_preview_of_a_client_that_is_not_there_is_not_found(admin_client):
+    address = preview_of(Client(pk=4711))
+    assert admin_client.get(address).status_code == 404
+
+
+def test_preview_needs_neither_connection_nor_client(admin_client):
+    for alone in (ClientFactory(), ConnectionFactory()):
+        for name in PREVIEWS:
+            assert admin_client.get(preview_of(alone, name)).status_code == 200
+
+
+def test_preview_with_a_policy_that_cannot_be_used_says_so(admin_client):
+    connection = ConnectionFactory(password_policy="custom", password_complexity={"min_length": 0})
+    response = admin_client.get(preview_of(connection))
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.content
+
+
+def test_nothing_is_previewed_before_it_is_saved(admin_client):
+    for model in (Client, Connection):
+        page = parse(admin_client.get(page_of(model, "add")))
+        assert not page.all("iframe")
+        assert "Shown once this is saved." in page.text
+
+
 # Connections
 
 

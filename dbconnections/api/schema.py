@@ -18,9 +18,9 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from dbconnections.api.parsers import MAX_FORM_FIELDS
-from dbconnections.api.serializers import MAX_ADDRESS
 from dbconnections.api.views import SENTENCE
 from dbconnections.models import MAX_TICKET_LIFETIME
+from dbconnections.validators import MAX_ADDRESS
 
 # What counts as given: space around a text does not, so that of nothing else is an empty one.
 GIVEN = {"type": "string", "pattern": r"\S"}

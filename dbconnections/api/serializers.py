@@ -1,29 +1,17 @@
 """The fields of each request, by a closed list."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.core.validators import EmailValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from dbconnections.models import MAX_TICKET_LIFETIME
 from dbconnections.secret import Secret
-from dbconnections.validators import printable
+from dbconnections.validators import MAX_ADDRESS, is_address, printable
 from dbconnections.validators import validate_result_url as check_result_url
-
-# RFC 5321, 4.5.3.1: 64 octets of local part; RFC 3696 erratum 1690: 254 in all.
-MAX_LOCAL_PART = 64
-MAX_ADDRESS = 254
-
-# Dot-atom of RFC 5322 in ASCII. Quoted local parts and encoded words are legal somewhere, but
-# mail software disagrees about where they end; Django's own validator lets some non-ASCII
-# letters through that databases take for ASCII ones.
-_DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_validate_domain = EmailValidator(allowlist=[])
 
 
 class TextField(serializers.Field[str, Any, str, Any]):
@@ -69,18 +57,7 @@ class EmailField(TextField):
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        local, _at, domain = text.rpartition("@")
-        is_address = (
-            len(local) <= MAX_LOCAL_PART
-            and _DOT_ATOM.fullmatch(local)
-            and not local.startswith("=?")
-            and not domain.startswith("[")
-        )
-        try:
-            _validate_domain(f"a@{domain}")
-        except DjangoValidationError:
-            is_address = False
-        if text and not is_address:
+        if text and not is_address(text):
             self.fail("address", field=self.field_name)
         return text
 

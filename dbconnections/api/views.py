@@ -17,10 +17,9 @@ from dbconnections.api.negotiation import SentenceNegotiation
 from dbconnections.api.parsers import StrictFormParser, StrictJSONParser
 from dbconnections.api.renderers import HTMLRenderer, JSONRenderer, TextRenderer
 from dbconnections.api.serializers import ChangePasswordSerializer
-from dbconnections.conf import settings
 from dbconnections.models import Client, Connection
 from dbconnections.secret import Secret
-from dbconnections.throttling import Allowance, count, mailbox_key, network
+from dbconnections.throttling import Allowance, count_caller, count_request
 from dbconnections.validators import is_origin, printable
 
 SENTENCE = "We've just sent you an email to reset your password."
@@ -47,7 +46,7 @@ class ChangePasswordView(Endpoint):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.method != "OPTIONS":
-            self._count("ip", settings.RATE_LIMIT_PER_IP, network(self.ip))
+            self._heed(count_caller(self.ip, spend=self._is_counted))
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Answer a preflight."""
@@ -56,7 +55,7 @@ class ChangePasswordView(Endpoint):
     def post(self, request: Request) -> Response:
         fields = self.read(request, ChangePasswordSerializer)
         sought = fields["email"] or fields["username"]
-        self._count("request", settings.RATE_LIMIT, network(self.ip), mailbox_key(sought))
+        self._heed(count_request(self.ip, sought, spend=self._is_counted))
         client, connection = self._find(request, fields)
         caller = auth0_client.decode(request.META.get("HTTP_AUTH0_CLIENT", ""))
         password = fields["password"]
@@ -97,12 +96,13 @@ class ChangePasswordView(Endpoint):
             response[name] = value
         return response
 
-    def _count(self, scope: str, rate: str, *key: str) -> None:
-        """Count the request against a limit; the tightest is what the answer tells.
+    @property
+    def _is_counted(self) -> bool:
+        """Only a POST is counted: any page can have its visitors GET this address as an image."""
+        return self.request.method == "POST"
 
-        Only a POST is counted: any page can have its visitors GET this address as an image.
-        """
-        allowance = count(scope, rate, *key, spend=self.request.method == "POST")
+    def _heed(self, allowance: Allowance | None) -> None:
+        """Refuse the request if a limit is reached; the tightest is what the answer tells."""
         if allowance is None:
             return
         is_tighter = self.allowance is None or allowance.remaining < self.allowance.remaining

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from dbconnections.pages.rules import generator_rules
 from dbconnections.passwords.rules import Rule
 from dbconnections.secret import Secret
+from dbconnections.validators import MAX_ADDRESS, is_address
 
 
 class PasswordField(forms.CharField):
@@ -34,6 +35,39 @@ class PasswordField(forms.CharField):
 
     def clean(self, value: Any) -> Secret:
         return Secret(super().clean(value))
+
+
+NO_ADDRESS = _("Type an address such as name@example.com.")
+
+
+class AskForm(forms.Form):
+    """The address of the account whose password is to be reset."""
+
+    email = forms.CharField(
+        label=_("Email address"),
+        widget=forms.EmailInput(
+            attrs={
+                "autocomplete": "email",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "maxlength": MAX_ADDRESS,
+                "aria-describedby": "id_email_errors",
+            }
+        ),
+        error_messages={
+            "required": _("Type your email address."),
+            "null_characters_not_allowed": NO_ADDRESS,
+        },
+    )
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        data: Any = self.data
+        # Of two with one name, two readers could take a different one.
+        is_single = len(data.getlist("email")) == 1
+        if not is_single or not is_address(email):
+            raise ValidationError(NO_ADDRESS)
+        return email
 
 
 class NewPasswordForm(forms.Form):

@@ -22,6 +22,23 @@ def protect(response: HttpResponseBase, logo_origin: str = "") -> None:
     response["Cross-Origin-Opener-Policy"] = "same-origin"
 
 
+def only_show(response: HttpResponseBase, logo_origin: str = "") -> None:
+    """Let the site's own admin frame an answer that can be looked at and do nothing.
+
+    Styles may be inline, as those of mails are; there is no script and no form they could serve.
+    """
+    sources = " ".join(filter(None, ["'self'", _static_origin()]))
+    response["Content-Security-Policy"] = (
+        f"sandbox; default-src 'none'; style-src {sources} 'unsafe-inline'; "
+        f"img-src {sources} {logo_origin}; "
+        "form-action 'none'; frame-ancestors 'self'; base-uri 'none'"
+    )
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "no-store"
+
+
 def _static_origin() -> str:
     """Return the origin of the site's static files where that is not the site itself."""
     parts = urlsplit(static("dbconnections/pages.css"))

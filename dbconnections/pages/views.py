@@ -25,7 +25,7 @@ from django.views.generic import View
 from dbconnections import links, passwords, tickets
 from dbconnections.branding import brand_of
 from dbconnections.conf import settings
-from dbconnections.models import Client, ResetTicket
+from dbconnections.models import Client, Connection, ResetTicket
 from dbconnections.pages.forms import ConfirmForm, NewPasswordForm, RetypeForm
 from dbconnections.pages.headers import protect
 from dbconnections.pages.rules import shown_rules
@@ -54,7 +54,7 @@ class Page(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with translation.override(translation.get_language_from_request(request)):
             try:
-                response = super().dispatch(request, *args, **kwargs)
+                response = self.answer(request, *args, **kwargs)
             except tickets.Busy:
                 response = self.busy()
             if isinstance(response, TemplateResponse):
@@ -62,14 +62,27 @@ class Page(View):
         protect(response, self.logo_origin)
         return response
 
-    def page(
-        self, name: str, ticket: ResetTicket | None = None, status: int = 200, **context: Any
-    ) -> TemplateResponse:
-        """Return a rendered page; ``page`` in its context tells what the ticket is about.
+    def answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Return the answer of the method that was asked for."""
+        return super().dispatch(request, *args, **kwargs)
 
-        ``brand`` tells whom the page is from.
+    def page(
+        self,
+        name: str,
+        ticket: ResetTicket | None = None,
+        status: int = 200,
+        *,
+        client: Client | None = None,
+        connection: Connection | None = None,
+        **context: Any,
+    ) -> TemplateResponse:
+        """Return a page; ``page`` in its context tells what it is about, ``brand`` who it is from.
+
+        Client and connection are the ticket's where there is one.
         """
-        brand = brand_of(ticket.client, ticket.connection) if ticket else brand_of()
+        if ticket:
+            client, connection = ticket.client, ticket.connection
+        brand = brand_of(client, connection)
         self.logo_origin = brand.logo_origin
         context["brand"] = brand
         context["page"] = {
@@ -77,16 +90,26 @@ class Page(View):
             "application": brand.name,
             "account": masked(ticket.sent_to or ticket.email) if ticket else "",
             "requested_at": ticket.requested_at if ticket else None,
-            "return_url": ticket.return_address if ticket else "",
+            "return_url": ticket.return_address if ticket else client.result_url if client else "",
         }
-        context["action_url"] = reverse("dbconnections:reset")
+        context["action_url"] = self.action_url()
         template = f"dbconnections/{name}.html"
         return TemplateResponse(self.request, template, context, status=status)
+
+    def action_url(self) -> str:
+        """Return where the page's forms are sent to, and where trying again leads."""
+        return reverse("dbconnections:reset")
 
     def refused(self, refusal: TicketRefused) -> HttpResponse:
         """Return the page that says why a link does not work, and what to do now."""
         status = 404 if refusal.reason == Reason.UNKNOWN else 410
-        return self.page("refused", refusal.ticket, status, reason=refusal.reason)
+        return self.page(
+            "refused",
+            refusal.ticket,
+            status,
+            reason=refusal.reason,
+            ask_url=ask_url(refusal),
+        )
 
     def too_many(self, allowance: Allowance) -> HttpResponse:
         """Return the page for someone who has tried too often."""
@@ -236,6 +259,19 @@ class DoneView(Page):
 
     def done(self, ticket: ResetTicket) -> HttpResponse:
         return self.page("done", ticket, return_url=way_back(ticket))
+
+
+def ask_url(refusal: TicketRefused) -> str:
+    """Return where to ask for a link in place of one refused; empty where none would come."""
+    ticket = refusal.ticket
+    if (
+        ticket is None
+        or refusal.reason == Reason.CLOSED
+        or not ticket.serves
+        or ticket.connection.disable_self_service_change_password
+    ):
+        return ""
+    return links.ask_url(ticket.client.client_id, ticket.connection.name)
 
 
 def form_for(ticket: ResetTicket, data: Any = None) -> forms.Form:

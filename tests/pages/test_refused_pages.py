@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dbconnections import tickets
+from dbconnections import links, tickets
 from dbconnections.models import ResetTicket
 from dbconnections.secret import Secret
 from tests.factories import PASSWORD, MailedTicketFactory
@@ -129,13 +129,42 @@ def test_dead_link_leads_back_to_the_application(follow, app, ticket, jane, reas
         assert page.one("a", href=WAY_BACK).text == "Back to Acme Notes"
 
 
+WAYS_ON = {
+    "closed": "contact the people who run",
+    "unknown": "go to the page where you log",
+}
+
+
 @every_end
 def test_dead_link_leads_on_without_an_address_to_lead_to(follow, ticket, jane, reason, end):
     end(ticket, jane)
     page = parse(follow(ticket))
+    if reason in WAYS_ON:
+        # There is no account to send a link to, or nothing is known of the application.
+        assert not page.all("a")
+        assert WAYS_ON[reason] in page.text
+    else:
+        [ask] = page.all("a")
+        assert ask.text == "Ask for a new link"
+        assert ask["href"] == links.ask_url("demo", "Username-Password-Authentication")
+
+
+@every_end
+def test_link_to_ask_for_a_new_one_works(client, follow, ticket, jane, reason, end):
+    end(ticket, jane)
+    for ask in parse(follow(ticket)).all("a"):
+        assert parse(client.get(ask["href"])).title == "Get a new password"
+
+
+@every_end
+def test_dead_link_offers_no_new_one_where_only_the_support_sends_any(
+    follow, ticket, jane, connection, reason, end
+):
+    connection.disable_self_service_change_password = True
+    connection.save()
+    end(ticket, jane)
+    page = parse(follow(ticket))
     assert not page.all("a")
-    way_on = "contact the people who run" if reason == "closed" else "go to the page where you log"
-    assert way_on in page.text
 
 
 def test_reasons_are_all_told_apart():
