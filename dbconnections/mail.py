@@ -48,7 +48,16 @@ def reset_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternativ
 
 def changed_message(ticket: ResetTicket, account: Account, to: str) -> EmailMultiAlternatives:
     """Return the mail that tells a person of a change they may not have made."""
-    return _message("changed", ticket, account, {"changed_at": ticket.used_at}, to)
+    context = {"changed_at": ticket.used_at, "ask_url": ask_url(ticket)}
+    return _message("changed", ticket, account, context, to)
+
+
+def ask_url(ticket: ResetTicket) -> str:
+    """Return the address of the page to ask for a new link; empty where nobody may ask."""
+    if ticket.connection.disable_self_service_change_password:
+        return ""
+    path = links.ask_url(ticket.client.client_id, ticket.connection.name)
+    return links.absolute(path, ticket.base_url)
 
 
 def _message(

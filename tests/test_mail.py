@@ -103,14 +103,27 @@ def test_reset_mail_has_the_link_and_the_circumstances(compose_reset, ticket):
             assert part in words(text)
 
 
-def test_changed_mail_has_no_link_but_the_way_back(compose_changed):
+def test_changed_mail_has_no_link_but_to_ask_for_another(compose_changed):
     message = compose_changed()
+    asking = (
+        "https://login.example.com/dbconnections/change_password/form"
+        "?client_id=demo&connection=Username-Password-Authentication"
+    )
     assert message.subject == "Your password for Acme Notes was changed"
-    assert set(Page(html_of(message)).links) == {"https://app.example.com/login"}
+    assert Page(html_of(message)).links == [asking]
     for text in (message.body, Page(html_of(message)).text):
         assert "jane" in text
         assert "/dbconnections/reset/" not in text
-        assert "https://app.example.com/login" in text
+        assert asking in text
+
+
+def test_changed_mail_leads_to_support_where_nobody_may_ask(compose_changed, ticket):
+    ticket.connection.disable_self_service_change_password = True
+    message = compose_changed()
+    assert Page(html_of(message)).links == []
+    for text in (message.body, Page(html_of(message)).text):
+        assert "have support lock the account" in text
+        assert "https://" not in text
 
 
 def test_mail_for_a_given_password_asks_to_confirm_and_does_not_name_it(compose_reset, ticket):

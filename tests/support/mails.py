@@ -15,7 +15,7 @@ TICKET = UUID("5f0c9a4e-4b77-4c53-9d6a-1f2e3d4c5b6a")
 REQUESTED_AT = datetime(2026, 1, 5, 10, 4, tzinfo=UTC)
 CHANGED_AT = REQUESTED_AT + timedelta(minutes=12)
 AGENT = "Mozilla/5.0 (Linux; Android 16) Chrome/143.0 Mobile Safari/537.36"
-WAY_BACK = "https://app.example.com/login"
+CONNECTION = "Username-Password-Authentication"
 
 BRAND = {
     "logo": "acme/logo.png",
@@ -31,6 +31,11 @@ def url() -> str:
     return links.mailed_url(TICKET)
 
 
+def ask_url() -> str:
+    """Return the address of the page to ask for another."""
+    return links.absolute(links.ask_url("demo", CONNECTION))
+
+
 def sample(
     name: str,
     *,
@@ -39,7 +44,7 @@ def sample(
     asked_by_support: bool = False,
     application: str = "Acme Notes",
     login: str = "jane@example.com",
-    result_url: str = WAY_BACK,
+    may_ask: bool = True,
     lifetime: timedelta = timedelta(hours=1),
     brand: dict[str, str] | None = None,
     **ticket: Any,
@@ -55,8 +60,8 @@ def sample(
         "expires_at": REQUESTED_AT + lifetime,
         "used_at": CHANGED_AT if name == "changed" else None,
     }
-    client = Client(client_id="demo", name=application, result_url=result_url, **(brand or {}))
-    connection = Connection(name="Username-Password-Authentication")
+    client = Client(client_id="demo", name=application, **(brand or {}))
+    connection = Connection(name=CONNECTION, disable_self_service_change_password=not may_ask)
     asked = ResetTicket(id=TICKET, client=client, connection=connection, **(fields | ticket))
     account = Account(id="1", email="jane@example.com", login=login, user=None)
     if name == "changed":
