@@ -210,7 +210,8 @@ def _render(name: str, ticket: ResetTicket, context: dict[str, object]) -> str:
             f"dbconnections/mail/{name}",
         ]
     )
-    return str(template.render(context))
+    # A copy, for a template sets variables in what it is given.
+    return str(template.render(context.copy()))
 
 
 def mailer() -> BaseEmailBackend:
