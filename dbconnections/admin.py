@@ -80,7 +80,7 @@ class PreviewsBrand:
         """Return the client and the connection a preview is of."""
         raise NotImplementedError
 
-    @admin.display(description=_("Preview"))
+    @admin.display(description=_("Preview, as saved"))
     def preview(self, branded: Any) -> str:
         if branded.pk is None:
             return str(_("Shown once this is saved."))
@@ -94,7 +94,7 @@ class PreviewsBrand:
             format_html_join(
                 "",
                 "<figure><figcaption>{}</figcaption>"
-                '<iframe src="{}" title="{}" sandbox loading="lazy"></iframe></figure>',
+                '<iframe src="{}" title="{}" sandbox="allow-scripts" loading="lazy"></iframe></figure>',
                 frames,
             ),
         )
@@ -107,7 +107,19 @@ class ClientAdmin(PreviewsBrand, DeletesTicketsAlong, admin.ModelAdmin):
     search_fields = ("name", "client_id")
     inlines = (AllowedOriginInline,)
     fieldsets = (
-        (None, {"fields": ("name", "client_id", "is_active", "result_url")}),
+        (None, {"fields": ("name", "client_id", "is_active")}),
+        (
+            _("Way back"),
+            {
+                "fields": (
+                    "result_url",
+                    "result_url_parameters",
+                    "result_url_forwards",
+                    "result_url_email",
+                    "result_url_organization",
+                )
+            },
+        ),
         (_("Password sent with the request"), {"fields": ("accepts_password", "confirmation")}),
         (
             _("Branding"),

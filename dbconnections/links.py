@@ -5,7 +5,7 @@ link, and neither a copy of the database nor of a task queue holds one.
 """
 
 import base64
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -89,14 +89,22 @@ def _with_pair(name: str, client_id: str, connection: str) -> str:
     return f"{reverse(name)}?{query}"
 
 
-def result_url(address: str, message: str, **more: str) -> str:
-    """Return a way back with ``success``, ``message`` and ``more`` put before any fragment.
+def result_url(
+    address: str, message: str, *, success: bool = True, in_fragment: bool = False, **more: str
+) -> str:
+    """Return a way back with ``success``, ``message`` and ``more`` in its query.
 
-    The parameters are those of Auth0's classic reset page; empty ones are left out.
+    The query goes before any fragment, or, for an application that routes by the fragment, into
+    it: ``/#/login?success=true``. The parameters are those of Auth0's classic reset page, written
+    as there; empty ones are left out.
     """
     parts = urlsplit(address)
-    given = {"success": "true", "message": message, **more}
-    added = urlencode({name: value for name, value in given.items() if value})
+    given = {"success": "true" if success else "false", "message": message, **more}
+    added = urlencode({name: value for name, value in given.items() if value}, quote_via=quote)
+    if in_fragment:
+        route, _mark, query = parts.fragment.partition("?")
+        query = "&".join(filter(None, [query, added]))
+        return urlunsplit(parts._replace(fragment=f"{route or '/'}?{query}"))
     return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, added]))))
 
 

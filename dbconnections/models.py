@@ -34,6 +34,7 @@ from dbconnections.passwords.policy import (
     validate_words,
 )
 from dbconnections.validators import (
+    may_lead_to,
     validate_color,
     validate_connection_name,
     validate_identifier,
@@ -133,6 +134,10 @@ class ClientQuerySet(models.QuerySet["Client"]):
 class Client(Branded):
     """An application whose front end asks for password resets."""
 
+    class ResultParameters(models.TextChoices):
+        QUERY = "query", _("Before a fragment: /login?success=true#top")
+        FRAGMENT = "fragment", _("In the fragment: /#/login?success=true")
+
     class Confirmation(models.TextChoices):
         BUTTON = "button", _("Press a button")
         RETYPE = "retype", _("Type the password again")
@@ -182,6 +187,34 @@ class Client(Branded):
         blank=True,
         validators=[validate_result_url],
         help_text=_("Where the last page leads back to, such as https://app.example.com/login."),
+    )
+    result_url_parameters = models.CharField(
+        _("where the outcome is told"),
+        max_length=8,
+        choices=ResultParameters.choices,
+        default=ResultParameters.QUERY,
+        help_text=_("In the fragment for an application that routes by it (hash routes)."),
+    )
+    result_url_forwards = models.BooleanField(
+        _("lead back unasked"),
+        default=False,
+        help_text=_(
+            "On: the last page leads back by itself after 20 seconds, unless the person stays. "
+            "Its button is there in any case."
+        ),
+    )
+    result_url_email = models.BooleanField(
+        _("name the address"),
+        default=False,
+        help_text=_("On: email is told as well, in the first 15 minutes."),
+    )
+    result_url_organization = models.BooleanField(
+        _("name the organization"),
+        default=False,
+        help_text=_(
+            "On: organization_id is told as well. It is whatever the request said, and anybody "
+            "can send a request."
+        ),
     )
 
     objects = ClientQuerySet.as_manager()
@@ -678,8 +711,12 @@ class ResetTicket(models.Model):
 
     @property
     def return_address(self) -> str:
-        """Where the last page leads back to; empty when neither ticket nor client says."""
-        return self.result_url or self.client.result_url
+        """Where the last page leads back to; empty when neither ticket nor client says.
+
+        A ticket's own way back only while it may be one: the settings can have changed since.
+        """
+        own = self.client.result_url
+        return self.result_url if self.result_url and may_lead_to(self.result_url, own) else own
 
     def timeline(self) -> list[tuple[str, datetime]]:
         """Return what has happened so far as pairs of label and time, in order of time."""

@@ -38,6 +38,7 @@ def preview(
         used_at=now,
     )
     response = make(request, ticket)
+    del response["Refresh"]  # which would lead the frame away
     only_show(response, brand_of(client, connection).logo_origin)
     return response
 

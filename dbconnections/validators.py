@@ -113,6 +113,13 @@ def validate_result_url(value: str) -> None:
         )
 
 
+def may_lead_to(address: str, own: str) -> bool:
+    """Say whether a ticket's way back stays with its client's own, or on a host in the settings."""
+    target, home = urlsplit(address), urlsplit(own)
+    is_own = (target.scheme, target.netloc) == (home.scheme, home.netloc)
+    return is_own or target.hostname in settings.RESULT_URL_HOSTS
+
+
 validate_color = RegexValidator(
     r"\A#[0-9a-fA-F]{6}\Z",
     _("Write # and six digits or letters from a to f, such as #3d63dd."),

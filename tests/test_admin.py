@@ -91,6 +91,7 @@ def save_client(browser: Browser, *origins: str, client: Client | None = None, *
     """Submit the form of a client; return the answer."""
     prefix = "allowed_origins"
     form = {"name": "Acme Notes", "client_id": "", "is_active": "on", "confirmation": "button"}
+    form |= {"result_url_parameters": "query"}
     form |= {f"{prefix}-TOTAL_FORMS": str(len(origins)), f"{prefix}-INITIAL_FORMS": "0"}
     form |= {f"{prefix}-{number}-origin": origin for number, origin in enumerate(origins)}
     return browser.post(page_of(client) if client else page_of(Client, "add"), form | fields)
@@ -237,7 +238,7 @@ def test_previews_are_framed_on_the_page_of_what_is_branded(admin_client, brande
     frames = parse(admin_client.get(page_of(branded))).all("iframe")
     assert [frame["src"] for frame in frames] == [preview_of(branded, name) for name in PREVIEWS]
     for frame in frames:
-        assert frame["sandbox"] is None  # allows nothing
+        assert frame["sandbox"] == "allow-scripts"  # in an origin of its own
         assert frame["title"]
 
 
@@ -268,12 +269,17 @@ def test_preview_may_be_framed_here_and_do_nothing(admin_client, branded_pair, n
     response = admin_client.get(preview_of(branded_pair["client"], name))
     assert response["X-Frame-Options"] == "SAMEORIGIN"
     policy = response["Content-Security-Policy"].split("; ")
-    assert {"sandbox", "default-src 'none'", "form-action 'none'", "frame-ancestors 'self'"} < set(
+    assert {"sandbox allow-scripts", "default-src 'none'", "form-action 'none'", "frame-ancestors 'self'"} < set(
         policy
     )
     assert "img-src 'self' https://cdn.example.com" in policy
-    assert not [part for part in policy if part.startswith("script-src")]
+    assert "script-src 'self'" in policy
     assert "no-store" in response["Cache-Control"]
+
+
+def test_preview_stays_where_it_is(admin_client, branded_pair):
+    Client.objects.update(result_url="https://app.example.com/", result_url_forwards=True)
+    assert "Refresh" not in admin_client.get(preview_of(branded_pair["client"], "done"))
 
 
 def test_link_in_a_preview_is_of_no_ticket(admin_client, branded_pair):
@@ -398,7 +404,9 @@ def test_custom_strength_that_cannot_be_used_is_not_mended_in_silence(admin_clie
 
 def test_resulting_rules_are_shown(admin_client):
     connection = ConnectionFactory(password_policy="excellent", password_history_size=3)
-    rules = parse(admin_client.get(page_of(connection))).one("div", class_="readonly").text
+    rules = (
+        parse(admin_client.get(page_of(connection))).one("ul", class_="dbconnections-rules").text
+    )
     for rule in (
         "At least 10 characters.",
         "At least 3 of these",

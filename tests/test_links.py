@@ -2,6 +2,7 @@
 
 import re
 from itertools import permutations
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -225,5 +226,65 @@ def test_base_url_wins_over_what_the_ticket_says(settings, configured):
     ],
 )
 def test_way_back_has_the_outcome_before_any_fragment(address, expected):
-    outcome = "success=true&message=Done+%26+dusted%23"
+    outcome = "success=true&message=Done%20%26%20dusted%23"
     assert links.result_url(address, "Done & dusted#") == expected.format(outcome)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://a.example", "https://a.example#/?{}"),
+        ("https://a.example/", "https://a.example/#/?{}"),
+        ("https://a.example/app/#", "https://a.example/app/#/?{}"),
+        ("https://a.example/app/#/", "https://a.example/app/#/?{}"),
+        ("https://a.example/#/login", "https://a.example/#/login?{}"),
+        ("https://a.example/#!/login", "https://a.example/#!/login?{}"),
+        ("https://a.example/#/login?", "https://a.example/#/login?{}"),
+        ("https://a.example/#/login?a=1&b=%20", "https://a.example/#/login?a=1&b=%20&{}"),
+        ("https://a.example/?a=1#/login", "https://a.example/?a=1#/login?{}"),
+        ("https://a.example/?#/login", "https://a.example/#/login?{}"),
+        ("https://a.example:8443/x;y=1#/a;b", "https://a.example:8443/x;y=1#/a;b?{}"),
+        ("http://localhost:3000/#/é", "http://localhost:3000/#/é?{}"),
+    ],
+)
+def test_way_back_has_the_outcome_in_the_fragment_where_that_is_read(address, expected):
+    outcome = "success=true&message=Done%20%26%20dusted%23"
+    found = links.result_url(address, "Done & dusted#", in_fragment=True)
+    assert found == expected.format(outcome)
+
+
+@pytest.mark.parametrize("in_fragment", [False, True])
+@pytest.mark.parametrize(
+    "address",
+    ["https://a.example", "https://a.example/?next=//evil.example", "https://a.example/#//evil"],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a&success=false",
+        "#/evil",
+        "?x=1",
+        "//evil.example",
+        "@evil.example",
+        "\\",
+        "\n",
+        "é",
+        " ",
+    ],
+)
+def test_what_is_told_never_leads_elsewhere(address, in_fragment, text):
+    found = links.result_url(address, "Done", in_fragment=in_fragment, email=text)
+    assert found.startswith("https://a.example")
+    assert urlsplit(found)[:2] == urlsplit(address)[:2]
+    parts = urlsplit(found)
+    query = parts.fragment.partition("?")[2] if in_fragment else parts.query
+    told = parse_qs(query)
+    assert told["success"] == ["true"]
+    assert told["message"] == ["Done"]
+    assert told.get("email", [""]) == [text]
+
+
+def test_failure_is_told_as_one():
+    found = links.result_url("https://a.example/", "Access expired", success=False)
+    assert found == "https://a.example/?success=false&message=Access%20expired"

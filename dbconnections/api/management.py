@@ -5,7 +5,6 @@ to add reset tickets, and a superuser where the account is staff itself.
 """
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -21,7 +20,7 @@ from dbconnections.api.base import Endpoint
 from dbconnections.api.serializers import TicketSerializer
 from dbconnections.conf import settings
 from dbconnections.models import Client, Connection, enabled_pairs
-from dbconnections.validators import printable
+from dbconnections.validators import may_lead_to, printable
 
 # Enough to tell whether there are several.
 MAX_PAIRS = 10
@@ -46,7 +45,7 @@ class PasswordChangeTicketView(Endpoint):
     def post(self, request: Request) -> Response:
         fields = self.read(request, TicketSerializer)
         client, connection = find_client_and_connection(fields)
-        if fields["result_url"] and not may_lead_to(fields["result_url"], client):
+        if fields["result_url"] and not may_lead_to(fields["result_url"], client.result_url):
             raise errors.ResultURLNotAllowed
         caller = auth0_client.decode(request.META.get("HTTP_AUTH0_CLIENT", ""))
         store = get_store(connection.user_store)
@@ -135,10 +134,3 @@ def find_account(store: UserStore, fields: dict[str, Any]) -> Account:
             _("Several accounts have this email; name the one that is meant by user_id.")
         )
     return resettable[0]
-
-
-def may_lead_to(result_url: str, client: Client) -> bool:
-    """Say whether a ticket's way back stays with its client, or on a host the site allows."""
-    target, own = urlsplit(result_url), urlsplit(client.result_url)
-    is_own = (target.scheme, target.netloc) == (own.scheme, own.netloc)
-    return is_own or target.hostname in settings.RESULT_URL_HOSTS

@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
+from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -35,11 +36,15 @@ from dbconnections.tickets import Reason, TicketRefused
 # "token" in the name has Django, and most trackers, leave the value out of error reports.
 COOKIE = "dbconnections_reset_token"
 
-# How long after a change the way back names the address.
+# How long after a change the way back names the address, and is taken unasked.
 REDIRECT_WINDOW = timedelta(minutes=15)
 
-# Auth0's own sentence, which front ends show.
+# WCAG 2.2, 2.2.1: at least 20 seconds to stop what happens by itself.
+FORWARD_AFTER = timedelta(seconds=20)
+
+# Auth0's own sentences, which front ends show.
 SUCCESS_MESSAGE = "You can now login to the application with the new password."
+EXPIRED_MESSAGE = "Access expired"
 
 
 @method_decorator(
@@ -74,14 +79,19 @@ class Page(View):
         *,
         client: Client | None = None,
         connection: Connection | None = None,
+        back: str | None = None,
         **context: Any,
     ) -> TemplateResponse:
         """Return a page; ``page`` in its context tells what it is about, ``brand`` who it is from.
 
-        Client and connection are the ticket's where there is one.
+        Client and connection are the ticket's where there is one; ``back`` leads elsewhere than
+        to its way back.
         """
         if ticket:
             client, connection = ticket.client, ticket.connection
+            back = ticket.return_address if back is None else back
+        elif client:
+            back = client.result_url
         brand = brand_of(client, connection)
         self.logo_origin = brand.logo_origin
         context["brand"] = brand
@@ -90,7 +100,7 @@ class Page(View):
             "application": brand.name,
             "account": masked(ticket.sent_to or ticket.email) if ticket else "",
             "requested_at": ticket.requested_at if ticket else None,
-            "return_url": ticket.return_address if ticket else client.result_url if client else "",
+            "return_url": back or "",
         }
         context["action_url"] = self.action_url()
         template = f"dbconnections/{name}.html"
@@ -103,11 +113,16 @@ class Page(View):
     def refused(self, refusal: TicketRefused) -> HttpResponse:
         """Return the page that says why a link does not work, and what to do now."""
         status = 404 if refusal.reason == Reason.UNKNOWN else 410
+        back = None
+        if refusal.ticket and refusal.reason == Reason.EXPIRED:
+            # The only failure that Auth0 tells an application of.
+            back = told(refusal.ticket, EXPIRED_MESSAGE, success=False)
         return self.page(
             "refused",
             refusal.ticket,
             status,
             reason=refusal.reason,
+            back=back,
             ask_url=ask_url(refusal),
         )
 
@@ -258,7 +273,24 @@ class DoneView(Page):
         return HttpResponseRedirect(reverse("dbconnections:reset"))
 
     def done(self, ticket: ResetTicket) -> HttpResponse:
-        return self.page("done", ticket, return_url=way_back(ticket))
+        return_url = way_back(ticket)
+        is_forwarded = (
+            return_url
+            and ticket.client.result_url_forwards
+            and is_fresh(ticket)
+            and "stay" not in self.request.GET
+        )
+        if not is_forwarded:
+            return self.page("done", ticket, return_url=return_url)
+        seconds = int(FORWARD_AFTER.total_seconds())
+        stay_url = f"{reverse('dbconnections:done')}?stay"
+        response = self.page(
+            "done", ticket, return_url=return_url, forward_after=seconds, stay_url=stay_url
+        )
+        # The header does without JavaScript what it would take a redirect of a form for, which
+        # the policy on forms forbids, and leaves time to read.
+        response["Refresh"] = f"{seconds}; url={iri_to_uri(return_url)}"
+        return response
 
 
 def ask_url(refusal: TicketRefused) -> str:
@@ -283,18 +315,32 @@ def form_for(ticket: ResetTicket, data: Any = None) -> forms.Form:
     return ConfirmForm(data)
 
 
+def is_fresh(ticket: ResetTicket) -> bool:
+    """Say whether the password was set just now, so that it is its owner who looks."""
+    return bool(ticket.used_at and timezone.now() - ticket.used_at < REDIRECT_WINDOW)
+
+
 def way_back(ticket: ResetTicket) -> str:
     """Return where the last page leads back to, with what is to be told there."""
+    client = ticket.client
+    more: dict[str, Any] = {}
+    # Not for ever: whoever opens the spent link later is not to read the address here.
+    if (ticket.include_email_in_redirect or client.result_url_email) and is_fresh(ticket):
+        more["email"] = ticket.email
+    # A back end named it; in a public request it is anybody's text.
+    if ticket.handed_over_at or client.result_url_organization:
+        more["organization_id"] = ticket.organization
+    return told(ticket, SUCCESS_MESSAGE, **more)
+
+
+def told(ticket: ResetTicket, message: str, *, success: bool = True, **more: Any) -> str:
+    """Return the way back with an outcome, where the client reads it; empty if there is none."""
     if not ticket.return_address:
         return ""
-    more = {}
-    # Not for ever: whoever opens the spent link later is not to read the address here.
-    if ticket.used_at and timezone.now() - ticket.used_at < REDIRECT_WINDOW:
-        more["email"] = ticket.email if ticket.include_email_in_redirect else ""
-    if ticket.handed_over_at:
-        # A back end named it; in a public request it is anybody's text.
-        more["organization_id"] = ticket.organization
-    return links.result_url(ticket.return_address, SUCCESS_MESSAGE, **more)
+    in_fragment = ticket.client.result_url_parameters == Client.ResultParameters.FRAGMENT
+    return links.result_url(
+        ticket.return_address, message, success=success, in_fragment=in_fragment, **more
+    )
 
 
 def masked(address: str) -> str:
