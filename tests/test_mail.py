@@ -25,6 +25,7 @@ from dbconnections.models import ResetTicket
 from dbconnections.secret import Secret
 from dbconnections.validators import CONTROL_CHARACTERS
 from tests.factories import MailedTicketFactory
+from tests.pages.html import parse
 from tests.support.mail import link_in, send_through
 from tests.support.processes import ROOT
 
@@ -101,6 +102,14 @@ def test_reset_mail_has_the_link_and_the_circumstances(compose_reset, ticket):
     for text in (message.body, Page(html_of(message)).text):
         for part in ("account jane in Acme Notes", "Device: Firefox on Linux"):
             assert part in words(text)
+
+
+def test_mail_leads_to_the_button_that_stops_the_link(compose_reset, ticket, client):
+    ResetTicket.objects.update(used_at=None)
+    path, _hash, fragment = Page(html_of(compose_reset())).links[1].partition("#")
+    page = parse(client.get(path, follow=True, secure=True))
+    [button] = [e for e in page.one("form", id=fragment).inside if e.tag == "button"]
+    assert button["value"] == "decline"
 
 
 def test_changed_mail_has_no_link_but_to_ask_for_another(compose_changed):
