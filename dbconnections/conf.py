@@ -137,6 +137,11 @@ class Settings:
         "requests are answered as ever, but nothing is sent.",
     )
     FROM_EMAIL = Setting("", "Sender of the mails; empty means `DEFAULT_FROM_EMAIL`.")
+    MAIL_SHOWS_IP = Setting(
+        False,
+        "Whether the mail with the link tells the IP address it was asked for from. Off, as it "
+        "says little to most people, and a mail is kept in many places.",
+    )
     WAKE_UP = Setting(
         "thread",
         "What delivers a mail soon after its request: `thread`, one in this process; `task`, "

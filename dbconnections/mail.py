@@ -1,6 +1,13 @@
 """The two mails: the one with the link, and the one that says the password was changed."""
 
+import logging
+import re
 from dataclasses import replace
+from datetime import timedelta
+from email.utils import make_msgid
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import django
 from django.conf import settings as django_settings
@@ -18,21 +25,39 @@ from dbconnections.conf import settings
 from dbconnections.models import ResetTicket
 from dbconnections.validators import CONTROL_CHARACTERS
 
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
+
+logger = logging.getLogger("dbconnections")
+
 
 def reset_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternatives:
     """Return the mail with the link, in the language of the request."""
+    url = links.mailed_url(ticket.pk, fallback=ticket.base_url)
     context = {
-        "url": links.mailed_url(ticket.pk, fallback=ticket.base_url),
+        "url": url,
+        # To the same page, at the button that stops the link.
+        "decline_url": f"{url}#decline",
         "expires_at": ticket.expires_at,
         "password_given": bool(ticket.sealed_password),
         "asked_by_support": bool(ticket.requested_by),
+        **lifetime(ticket.expires_at - ticket.requested_at),
     }
     return _message("reset", ticket, account, context)
 
 
 def changed_message(ticket: ResetTicket, account: Account, to: str) -> EmailMultiAlternatives:
     """Return the mail that tells a person of a change they may not have made."""
-    return _message("changed", ticket, account, {"changed_at": ticket.used_at}, to)
+    context = {"changed_at": ticket.used_at, "ask_url": ask_url(ticket)}
+    return _message("changed", ticket, account, context, to)
+
+
+def ask_url(ticket: ResetTicket) -> str:
+    """Return the address of the page to ask for a new link; empty where nobody may ask."""
+    if ticket.connection.disable_self_service_change_password:
+        return ""
+    path = links.ask_url(ticket.client.client_id, ticket.connection.name)
+    return links.absolute(path, ticket.base_url)
 
 
 def _message(
@@ -48,21 +73,22 @@ def _message(
             "user": account.user,
             "requested_at": ticket.requested_at,
             # Not those of a back end or an administrator, which say nothing to the person.
-            "ip": "" if ticket.requested_by else ticket.ip or "",
-            "user_agent": "" if ticket.requested_by else device(ticket.user_agent),
+            "ip": "" if ticket.requested_by or not settings.MAIL_SHOWS_IP else ticket.ip or "",
+            "device": "" if ticket.requested_by else device(ticket.user_agent),
             "organization": ticket.organization,
             "return_url": ticket.client.result_url,
         }
         subject = _render(f"{name}_subject.txt", ticket, context)
         message = EmailMultiAlternatives(
             subject=" ".join(CONTROL_CHARACTERS.sub(" ", subject).split()),
-            body=_render(f"{name}.txt", ticket, context),
+            # What a template leaves out for lack of a value leaves its blank lines behind.
+            body=_BLANK_LINES.sub("\n\n", _render(f"{name}.txt", ticket, context)),
             from_email=settings.FROM_EMAIL or None,
             to=[to or account.email],
-            # RFC 3834: no vacation notice should answer, least of all one that quotes the link.
-            headers={"Auto-Submitted": "auto-generated"},
+            headers=_headers(ticket),
         )
-        message.attach_alternative(_render(f"{name}.html", ticket, context), "text/html")
+        html = inlined(_render(f"{name}.html", ticket, context))
+        message.attach_alternative(html, "text/html")
     # Read by anymail's backends, ignored by all others. A link rewritten to count clicks is a
     # link handed to a third party.
     vars(message).update(
@@ -79,6 +105,66 @@ def loadable(address: str, base_url: str) -> str:
     if address.startswith("//"):
         return f"https:{address}"
     return links.absolute(address, base_url) if address.startswith("/") else address
+
+
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+def _headers(ticket: ResetTicket) -> dict[str, str]:
+    headers = {
+        # RFC 3834: no vacation notice should answer, least of all one that quotes the link.
+        # Exchange heeds its own header instead.
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "OOF, AutoReply",
+    }
+    if host := urlsplit(links.absolute("", ticket.base_url)).hostname:
+        # Django would name the machine, which is nobody's business and slow to find out.
+        headers["Message-ID"] = make_msgid(domain=host)
+    return headers
+
+
+def lifetime(duration: timedelta) -> dict[str, int]:
+    """Return how long a link lasts in one of days, hours and minutes, the others being 0.
+
+    Two days or more are told in days, two hours or more in hours; what is over is left out.
+    """
+    minutes = max(1, round(duration / timedelta(minutes=1)))
+    days = minutes // (24 * 60) if minutes >= 2 * 24 * 60 else 0
+    hours = minutes // 60 if not days and (minutes >= 2 * 60 or minutes == 60) else 0
+    # All of them: Django logs the whole context, and thereby the link, for one that is missing.
+    return {
+        "lasts_days": days,
+        "lasts_hours": hours,
+        "lasts_minutes": 0 if days or hours else minutes,
+    }
+
+
+def inlined(html: str) -> str:
+    """Copy the rules of a mail's <style> into its elements, as many mail clients need them.
+
+    @-rules stay in a <style>. Nothing is fetched: a <link> to a style sheet is dropped. A mail
+    that cannot be inlined is returned as it is, for it can be read without its styles too.
+    """
+    if "<style" not in html:
+        return html
+    failure: BaseException
+    try:
+        return _inliner().inline(html)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the library, which is in Rust, is no Exception
+        failure = error
+    # The error's text may quote the mail.
+    logger.error("The styles of a mail could not be inlined: %s.", type(failure).__name__)
+    return html
+
+
+@cache
+def _inliner() -> "CSSInliner":
+    # Imported here: only what sends mails needs it.
+    from css_inline import CSSInliner
+
+    return CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 
 
 def device(user_agent: str) -> str:
@@ -124,7 +210,8 @@ def _render(name: str, ticket: ResetTicket, context: dict[str, object]) -> str:
             f"dbconnections/mail/{name}",
         ]
     )
-    return str(template.render(context))
+    # A copy, for a template sets variables in what it is given.
+    return str(template.render(context.copy()))
 
 
 def mailer() -> BaseEmailBackend:

@@ -23,6 +23,7 @@ DEFAULTS = {
     "TRUSTED_PROXIES": 0,
     "MAIL_CAPS": [(3, timedelta(minutes=15)), (6, timedelta(days=1))],
     "FROM_EMAIL": "",
+    "MAIL_SHOWS_IP": False,
     "WAKE_UP": "thread",
     "TASK_BACKEND": "default",
     "TASK_QUEUE": "default",

@@ -1,6 +1,10 @@
 """What the two mails say, and what every mail carries."""
 
 import email
+import re
+import socket
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email.errors import MessageError
@@ -13,6 +17,7 @@ from django.template import autoreload
 from django.utils import timezone, translation
 
 from dbconnections import links
+from dbconnections import mail as mails
 from dbconnections.accounts import ModelUserStore
 from dbconnections.delivery import deliver_due
 from dbconnections.mail import changed_message, device, mailer, reset_message
@@ -20,7 +25,9 @@ from dbconnections.models import ResetTicket
 from dbconnections.secret import Secret
 from dbconnections.validators import CONTROL_CHARACTERS
 from tests.factories import MailedTicketFactory
+from tests.pages.html import parse
 from tests.support.mail import link_in, send_through
+from tests.support.processes import ROOT
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)]
 GIVEN = "brave-lantern-53"
@@ -91,20 +98,41 @@ def test_reset_mail_has_the_link_and_the_circumstances(compose_reset, ticket):
     url = links.mailed_url(ticket.pk)
     assert message.subject == "Change your password for Acme Notes"
     assert link_in(message) == url
-    assert set(Page(html_of(message)).links) == {url}
+    assert Page(html_of(message)).links == [url, f"{url}#decline"]
     for text in (message.body, Page(html_of(message)).text):
-        for part in ("account jane in Acme Notes", "192.0.2.7, Firefox on Linux"):
+        for part in ("account jane in Acme Notes", "Device: Firefox on Linux"):
             assert part in words(text)
 
 
-def test_changed_mail_has_no_link_but_the_way_back(compose_changed):
+def test_mail_leads_to_the_button_that_stops_the_link(compose_reset, ticket, client):
+    ResetTicket.objects.update(used_at=None)
+    path, _hash, fragment = Page(html_of(compose_reset())).links[1].partition("#")
+    page = parse(client.get(path, follow=True, secure=True))
+    [button] = [e for e in page.one("form", id=fragment).inside if e.tag == "button"]
+    assert button["value"] == "decline"
+
+
+def test_changed_mail_has_no_link_but_to_ask_for_another(compose_changed):
     message = compose_changed()
+    asking = (
+        "https://login.example.com/dbconnections/change_password/form"
+        "?client_id=demo&connection=Username-Password-Authentication"
+    )
     assert message.subject == "Your password for Acme Notes was changed"
-    assert set(Page(html_of(message)).links) == {"https://app.example.com/login"}
+    assert Page(html_of(message)).links == [asking]
     for text in (message.body, Page(html_of(message)).text):
         assert "jane" in text
         assert "/dbconnections/reset/" not in text
-        assert "https://app.example.com/login" in text
+        assert asking in text
+
+
+def test_changed_mail_leads_to_support_where_nobody_may_ask(compose_changed, ticket):
+    ticket.connection.disable_self_service_change_password = True
+    message = compose_changed()
+    assert Page(html_of(message)).links == []
+    for text in (message.body, Page(html_of(message)).text):
+        assert "have support lock the account" in text
+        assert "https://" not in text
 
 
 def test_mail_for_a_given_password_asks_to_confirm_and_does_not_name_it(compose_reset, ticket):
@@ -120,12 +148,24 @@ def test_mail_for_a_given_password_asks_to_confirm_and_does_not_name_it(compose_
     assert ticket.sealed_password not in message.message().as_string()
 
 
-@pytest.mark.parametrize("field", ["ip", "user_agent"])
-def test_circumstances_that_are_not_known_are_left_out(compose_reset, ticket, field):
-    setattr(ticket, field, None if field == "ip" else "")
+@pytest.mark.parametrize("shown", [True, False])
+def test_ip_address_is_told_only_where_the_site_says_so(compose_reset, settings, shown):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"MAIL_SHOWS_IP": shown}
     message = compose_reset()
-    assert "From:" in message.body
-    assert "None" not in message.body + html_of(message)
+    for text in (message.body, Page(html_of(message)).text):
+        assert ("IP address: 192.0.2.7" in words(text)) is shown
+        assert ("192.0.2.7" in text) is shown
+
+
+def test_circumstances_that_are_not_known_are_left_out(compose_reset, ticket, settings):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"MAIL_SHOWS_IP": True}
+    ticket.ip, ticket.user_agent = None, ""
+    message = compose_reset()
+    for text in (message.body, Page(html_of(message)).text):
+        assert "Requested:" in text
+        assert "Device" not in text
+        assert "IP address" not in text
+        assert "None" not in text
 
 
 @pytest.mark.parametrize(
@@ -159,7 +199,27 @@ def test_mail_is_text_and_html_to_one_person(compose):
 
 def test_mail_is_marked_as_automatic(compose):
     """So that no vacation notice answers, and quotes the link."""
-    assert parsed(compose())["Auto-Submitted"] == "auto-generated"
+    message = parsed(compose())
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Auto-Response-Suppress"] == "OOF, AutoReply"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "requested_at", "domain"),
+    [
+        ("https://login.example.com:8443", "", "login.example.com"),
+        ("", "http://127.0.0.1:8000", "127.0.0.1"),
+    ],
+)
+def test_message_id_has_the_domain_of_the_site(
+    compose, ticket, settings, base_url, requested_at, domain
+):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"BASE_URL": base_url}
+    ticket.base_url = requested_at
+    first, second = parsed(compose()), parsed(compose())
+    assert first["Message-ID"].strip().endswith(f"@{domain}>")
+    # The same mail sent again is not to be taken for one that is there already.
+    assert first["Message-ID"] != second["Message-ID"]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +260,7 @@ HEADERS = sorted(
         "Message-ID",
         "Subject",
         "To",
+        "X-Auto-Response-Suppress",
     ]
 )
 
@@ -298,6 +359,99 @@ def test_site_client_and_connection_may_have_their_own_mails(own, compose_reset,
 def test_subject_of_a_template_may_end_with_a_newline(own, compose_changed):
     own("changed_subject.txt", "\n  Changed:\n{{ application }}\n")
     assert compose_changed().subject == "Changed: Acme Notes"
+
+
+# Styles
+
+
+def test_styles_of_a_sites_own_template_are_inlined(own, compose_reset):
+    own("reset.html", "<style>p { color: #00f } @media print { p { color: #000 } }</style><p>Hello")
+    html = html_of(compose_reset())
+    assert '<p style="color: #00f;">Hello' in html
+    assert "@media print { p { color: #000 } }" in html
+    assert "p { color: #00f }" not in html
+
+
+def test_one_block_of_a_mail_may_be_replaced(own, compose_reset):
+    whole = html_of(compose_reset())
+    own(
+        "clients/demo/reset.html",
+        '{% extends "dbconnections/mail/reset.html" %}'
+        "{% block style %}{{ block.super }} h1 { color: #0000ff; }{% endblock %}"
+        '{% block footer %}<p class="foot">Acme Inc.</p>{% endblock %}',
+    )
+    html = html_of(compose_reset())
+    assert "Acme Inc." in html
+    assert "never ask" in whole
+    assert "never ask" not in html
+    assert re.search(r'<h1 style="[^"]*color: #0000ff', html)
+    assert Page(html).links == Page(whole).links
+
+
+def test_no_style_sheet_is_fetched(own, compose_reset, tmp_path):
+    sheet = tmp_path / "mail.css"
+    sheet.write_text("p { color: #f00 }")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        for address in (sheet, sheet.as_uri(), f"http://127.0.0.1:{server.getsockname()[1]}/"):
+            link = f'<link rel="stylesheet" href="{address}">'
+            own("reset.html", f"{link}<style>p {{ margin: 0 }} @import '{address}';</style><p>Hi")
+            html = html_of(compose_reset())
+            assert '<p style="margin: 0;">Hi' in html
+            assert "<link" not in html
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_mail_whose_styles_cannot_be_inlined_is_sent_as_it_is(own, compose_reset, ticket, caplog):
+    own("reset.html", "<style>p { margin: 0 }</style><p style='no style'>{{ url }}</p>")
+    html = html_of(compose_reset())
+    assert (
+        html
+        == f"<style>p {{ margin: 0 }}</style><p style='no style'>{links.mailed_url(ticket.pk)}</p>"
+    )
+    [record] = caplog.records
+    assert record.getMessage() == "The styles of a mail could not be inlined: InlineError."
+    assert record.exc_info is None
+
+
+class Panic(BaseException):
+    """What a panic in a library written in Rust becomes: no `Exception`."""
+
+
+@pytest.mark.parametrize("failure", [Panic, ImportError, MemoryError])
+def test_mail_is_sent_whatever_the_inliner_fails_with(compose, monkeypatch, failure):
+    whole = Page(html_of(compose()))
+
+    def fail():
+        raise failure
+
+    monkeypatch.setattr(mails, "_inliner", fail)
+    page = Page(html_of(compose()))
+    assert page.links == whole.links
+    del whole.elements["tbody"]  # the inliner adds what browsers add
+    assert page.elements == whole.elements
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit])
+def test_process_that_is_told_to_end_does_so(compose, monkeypatch, failure):
+    def fail():
+        raise failure
+
+    monkeypatch.setattr(mails, "_inliner", fail)
+    with pytest.raises(failure):
+        compose()
+
+
+def test_inliner_is_loaded_with_the_first_mail_only():
+    """Most processes of a site send none."""
+    code = (
+        "import django, sys; django.setup(); import dbconnections.mail, dbconnections.delivery;"
+        "assert 'css_inline' not in sys.modules;"
+        "dbconnections.mail.inlined('<style>p { margin: 0 }</style><p>');"
+        "assert 'css_inline' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 # Languages

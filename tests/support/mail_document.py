@@ -1,0 +1,35 @@
+"""Writes the texts of the mails into `docs/mails.md`: `python -m tests.support.mail_document`."""
+
+import os
+import re
+from pathlib import Path
+from textwrap import indent
+
+import django
+from django.utils import timezone
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "mails.md"
+_TEXTS = re.compile(r"(<!-- texts: .*? -->\n).*(<!-- /texts -->)", re.DOTALL)
+
+
+def texts() -> str:
+    """Return subject and text of both samples in Markdown."""
+    from tests.support.mails import BRAND, sample
+
+    shown = []
+    with timezone.override("UTC"):
+        for name in ("reset", "changed"):
+            message = sample(name, brand=BRAND)
+            shown.append(f"Subject: {message.subject}\n\n{message.body.strip()}")
+    return "\n\n---\n\n".join(indent(text, "    ") for text in shown)
+
+
+def with_texts(document: str) -> str:
+    """Return the document with the texts written anew."""
+    return _TEXTS.sub(lambda part: f"{part[1]}\n{texts()}\n\n{part[2]}", document)
+
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
+    DOCUMENT.write_text(with_texts(DOCUMENT.read_text()))
