@@ -48,7 +48,7 @@ def reset_message(ticket: ResetTicket, account: Account) -> EmailMultiAlternativ
 
 def changed_message(ticket: ResetTicket, account: Account, to: str) -> EmailMultiAlternatives:
     """Return the mail that tells a person of a change they may not have made."""
-    context = {"changed_at": ticket.used_at, "ask_url": ask_url(ticket)}
+    context: dict[str, object] = {"changed_at": ticket.used_at, "ask_url": ask_url(ticket)}
     return _message("changed", ticket, account, context, to)
 
 
