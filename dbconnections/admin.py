@@ -29,6 +29,8 @@ from dbconnections.models import (
 from dbconnections.passwords.policy import from_options
 from dbconnections.passwords.rules import CharacterType
 
+__all__ = ["SendPasswordResetMixin"]
+
 
 def copyable(identifier: str) -> str:
     """Return an identifier that a click copies."""
