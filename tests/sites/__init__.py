@@ -1,1 +1,1 @@
-"""The release in sites of other people: a new one made by the README, and one that is there already."""
+"""The release in sites of other people: a new one, an old one, one that type checkers read."""

@@ -88,7 +88,8 @@ def clean_environment(**variables: str) -> dict[str, str]:
 def interpreter(version: str) -> str:
     """Return a Python of this version; pyenv's shims may refuse, so ask pyenv itself first."""
     if shutil.which("pyenv"):
-        prefix = subprocess.run(["pyenv", "prefix", version], capture_output=True, text=True)
+        command = ["pyenv", "prefix", version]
+        prefix = subprocess.run(command, capture_output=True, text=True)
         if prefix.returncode == 0:
             return f"{prefix.stdout.strip()}/bin/python"
     found = shutil.which(f"python{version}")

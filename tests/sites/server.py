@@ -24,7 +24,8 @@ class Browser(mechanicalsoup.StatefulBrowser):
     def __init__(self, url: str, **headers: str) -> None:
         super().__init__(raise_on_404=True)
         self.site = url
-        self.session.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+        for name, value in headers.items():
+            self.session.headers[name.replace("_", "-")] = value
 
     def visit(self, path: str) -> str:
         """Open a page; return its text."""

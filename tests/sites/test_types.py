@@ -24,7 +24,7 @@ django_settings_module = shop.settings
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> tuple[Environment, Path]:
-    """A site that uses all there is to use, in an environment with the release and type checkers."""
+    """A site that uses all there is to use, and an environment with the release."""
     directory = tmp_path_factory.mktemp("types")
     environment = Environment(directory / "environment", Pair("3.12", "5.2"))
     environment.install(str(wheel), "mypy", "django-stubs", "djangorestframework-stubs")
@@ -53,7 +53,5 @@ def test_pyright_has_nothing_against_a_site_that_uses_everything(consumer):
     environment, directory = consumer
     install(npm=[PYRIGHT], pip=[])
     pyright = directory_of(PYRIGHT) / "node_modules/.bin/pyright"
-    said = run(
-        str(pyright), "--pythonpath", str(environment.bin / "python"), "shop", cwd=directory
-    )
+    said = run(str(pyright), "--pythonpath", str(environment.bin / "python"), "shop", cwd=directory)
     assert "0 errors, 0 warnings" in said

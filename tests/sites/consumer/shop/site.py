@@ -3,6 +3,11 @@
 from collections import Counter
 from datetime import datetime
 
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.dispatch import receiver
+
 from dbconnections import __version__
 from dbconnections.admin import SendPasswordResetMixin
 from dbconnections.conf import settings
@@ -12,10 +17,6 @@ from dbconnections.passwords.validators import HistoryValidator, PolicyValidator
 from dbconnections.retention import purge
 from dbconnections.secret import HideLinks, Secret
 from dbconnections.signals import password_changed, reset_refused
-from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
-from django.dispatch import receiver
 
 version: str = __version__
 base_url: str = settings.BASE_URL
