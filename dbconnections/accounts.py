@@ -15,6 +15,8 @@ from django.utils.module_loading import import_string
 
 from dbconnections.conf import settings
 
+__all__ = ["Account", "ModelUserStore", "UserStore", "canonical"]
+
 
 @dataclass(frozen=True)
 class Account:

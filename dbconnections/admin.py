@@ -31,6 +31,8 @@ from dbconnections.passwords.policy import from_options
 from dbconnections.passwords.rules import CharacterType
 from dbconnections.previews import PREVIEWS, preview
 
+__all__ = ["SendPasswordResetMixin"]
+
 
 def copyable(identifier: str) -> str:
     """Return an identifier that a click copies."""

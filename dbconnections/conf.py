@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar, overload
 
 from django.conf import settings as django_settings
 
+__all__ = ["settings"]
+
 T = TypeVar("T")
 
 

@@ -32,6 +32,8 @@ from dbconnections.conf import settings
 from dbconnections.models import ResetTicket, TicketState
 from dbconnections.tickets import database, retrying, writing
 
+__all__ = ["deliver_due"]
+
 logger = logging.getLogger("dbconnections")
 
 FIRST_DELAY = timedelta(seconds=10)

@@ -43,6 +43,8 @@ from dbconnections.validators import (
     validate_result_url,
 )
 
+__all__ = ["AllowedOrigin", "Client", "Connection", "PasswordHistory", "ResetTicket", "TicketState"]
+
 DATABASE_STRATEGY = "auth0"
 
 # What Auth0 gives a link unless told otherwise, 432000 seconds.

@@ -6,6 +6,8 @@ from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.models import PasswordHistory, ResetTicket
 
+__all__ = ["purge"]
+
 # Rows deleted in one statement: few enough to lock the table for a moment only.
 BATCH = 5_000
 

@@ -4,6 +4,8 @@ import logging
 import re
 from typing import NoReturn
 
+__all__ = ["HideLinks", "Secret"]
+
 
 class Secret:
     """A password on its way through the code: text that prints as nothing.

@@ -6,6 +6,15 @@ A receiver's exception is logged by Django and never reaches the person. ``sende
 
 from django.dispatch import Signal
 
+__all__ = [
+    "password_changed",
+    "reset_handed_over",
+    "reset_refused",
+    "reset_requested",
+    "reset_revoked",
+    "reset_sent",
+]
+
 reset_requested = Signal()
 """A request was accepted and stored: ``ticket``. The account is not known yet."""
 

@@ -14,6 +14,8 @@ from dbconnections.passwords.policy import LEVELS, from_options
 from dbconnections.passwords.refusal import PasswordRefused
 from dbconnections.secret import Secret
 
+__all__ = ["HistoryValidator", "PolicyValidator"]
+
 
 class PolicyValidator:
     """A level of strength, a dictionary, and personal data.

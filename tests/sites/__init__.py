@@ -1,0 +1,1 @@
+"""The release in sites of other people: a new one, an old one, one that type checkers read."""

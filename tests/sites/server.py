@@ -1,0 +1,100 @@
+"""A site that runs, and a person with a browser, as far as one without a screen can be one."""
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mechanicalsoup
+import pytest
+
+from example_project.outbox.mails import Mail, read_file
+from tests.browser.site import answers
+from tests.sites.environments import Environment, clean_environment
+
+LINK = re.compile(r"https?://\S+/dbconnections/reset/\S+")
+NEW_PASSWORD = "fresh-Kettle-88"
+
+
+class Browser(mechanicalsoup.StatefulBrowser):
+    """A browser that stays on one site and never meets a page that failed."""
+
+    def __init__(self, url: str, **headers: str) -> None:
+        super().__init__(raise_on_404=True)
+        self.site = url
+        for name, value in headers.items():
+            self.session.headers[name.replace("_", "-")] = value
+
+    def visit(self, path: str) -> str:
+        """Open a page; return its text."""
+        return self._text(self.open(self.site + path if path.startswith("/") else path))
+
+    def send(self, selector: str = "form[method=post]", **fields: object) -> str:
+        """Fill in a form of the page, submit it, and return the text of the page it leads to."""
+        form = self.select_form(selector)
+        for name, value in fields.items():
+            if isinstance(value, bool):
+                form.set_checkbox({name: value}, uncheck_other_boxes=False)
+            elif isinstance(value, list):
+                form.set_select({name: value})
+            else:
+                form[name] = value
+        return self._text(self.submit_selected())
+
+    def _text(self, response: object) -> str:
+        assert response.status_code == 200, f"{response.url}: {response.status_code}"  # type: ignore[attr-defined]
+        return " ".join(self.page.get_text(" ").split())
+
+
+@contextmanager
+def running(environment: Environment, site: Path, port: int, **variables: str) -> Iterator[str]:
+    """Run a site's server; yield its address."""
+    url = f"http://127.0.0.1:{port}"
+    log = site / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [environment.bin / "python", "manage.py", "runserver", "--noreload", url[7:]],
+            cwd=site,
+            env=clean_environment(**variables),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as server,
+    ):
+        try:
+            wait_for(lambda: answers(f"{url}/admin/login/"), log)
+            yield url
+        finally:
+            server.terminate()
+
+
+def wait_for(condition: Callable[[], bool], log: Path, seconds: float = 60) -> None:
+    """Wait until something is so; fail with the server's log if it never is."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(log.read_text(), pytrace=False)
+        time.sleep(0.1)
+
+
+def mails(directory: Path) -> list[Mail]:
+    """Return the mails a site's file e-mail backend has written, the oldest first."""
+    found = [mail for file in directory.glob("*.log") for mail in read_file(file)]
+    return sorted(found, key=lambda mail: mail.written_at)
+
+
+def wait_for_mails(site: Path, number: int) -> list[Mail]:
+    """Wait until a site has sent so many mails; return them."""
+    directory = site / "mail"
+    wait_for(lambda: len(mails(directory)) >= number, site / "log")
+    found = mails(directory)
+    assert len(found) == number
+    return found
+
+
+def link_in(mail: Mail) -> str:
+    """Return the link in the text of a mail."""
+    [link] = LINK.findall(mail.text)
+    return link
