@@ -3,10 +3,9 @@
 import json
 import re
 from itertools import product
-from pathlib import Path
 
 import pytest
-from django.contrib.staticfiles import finders
+from django.template.loader import get_template
 
 from dbconnections.branding import DARKEST_LIGHT, FIELDS, LIGHTEST_DARK, Brand, brand_of, colors
 from dbconnections.contrast import TEXT, contrast, luminance
@@ -180,7 +179,7 @@ GRID = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in product(LEVEL
 
 def backgrounds(light: bool) -> list[str]:
     """Return the backgrounds that the style sheet has, of its light or its dark part."""
-    css = Path(finders.find("dbconnections/pages.css") or "").read_text()
+    css = get_template("dbconnections/_style.css").template.source
     found = set(re.findall(r"--(?:page|card|hover):\s*(#[0-9a-f]{3,6})\b", css))
     full = {color if len(color) == 7 else re.sub(r"(\w)", r"\1\1", color) for color in found}
     return sorted(color for color in full if (luminance(color) > 0.5) is light)

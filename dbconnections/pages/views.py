@@ -6,6 +6,7 @@ something is a form the person submits.
 """
 
 import math
+import secrets
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -79,6 +80,10 @@ class Page(View):
 
     logo_origin = ""
 
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.nonce = secrets.token_urlsafe(16)
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with translation.override(translation.get_language_from_request(request)):
             try:
@@ -91,7 +96,7 @@ class Page(View):
                 response = self.busy()
             if isinstance(response, TemplateResponse):
                 response.render()
-        protect(response, self.logo_origin)
+        protect(response, nonce=self.nonce, logo_origin=self.logo_origin)
         return response
 
     def forged(self, request: HttpRequest) -> HttpResponseBase:
@@ -126,6 +131,8 @@ class Page(View):
         brand = brand_of(client, connection)
         self.logo_origin = brand.logo_origin
         context["brand"] = brand
+        # The name that Django's own context processor gives it; ours wins on our pages.
+        context["csp_nonce"] = self.nonce
         context["page"] = {
             "ticket": links.make_token(ticket.pk, links.SHOWN) if ticket else "",
             "application": brand.name,

@@ -2,82 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.site import Site, answers, free_port, wait_for
-from tests.support.processes import ROOT
+from tests.browser.chromium import launch
+from tests.browser.site import Site, running_site
 
 if TYPE_CHECKING:
     # Imported where it is used: it is not there when these tests are deselected.
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
 
-CHROMIUM_OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The example site with a database and an outbox of its own, and no limits."""
-    directory = tmp_path_factory.mktemp("site")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        "PATH": os.environ["PATH"],
-        "BASE_URL": url,
-        "DATABASE_URL": f"sqlite:///{directory}/db.sqlite3",
-        "MAIL_DIR": str(directory / "mail"),
-        "DBCONNECTIONS_RATE_LIMIT": "0",
-    }
-
-    def manage(*arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
-        options = {"cwd": ROOT, "env": environment, "text": True}
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, **options).stdout
-
-    manage("migrate", "--verbosity", "0")
-    instructions = manage("seed_demo")
-    log = directory / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as server,
-    ):
-        try:
-            wait_for(lambda: answers(url), f"The example site does not start; see {log}.")
-            yield Site(url, log, instructions, manage)
-        finally:
-            server.terminate()
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.fail("There is no chromium on the path; on Debian: apt install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

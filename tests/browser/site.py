@@ -1,14 +1,20 @@
 """The example site as something that runs."""
 
+import os
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+
+from tests.support.processes import ROOT
 
 
 @dataclass
@@ -24,6 +30,45 @@ class Site:
         """Return how many mails with a link there are; others may arrive at any time."""
         with urlopen(f"{self.url}/outbox/") as page:  # noqa: S310 (our own site)
             return page.read().decode().count("<strong>Change your password")
+
+
+@contextmanager
+def running_site(directory: Path, **environment: str) -> Iterator[Site]:
+    """Run the example site, with its database and outbox in a directory, and no limits."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BASE_URL": url,
+        "DATABASE_URL": f"sqlite:///{directory}/db.sqlite3",
+        "MAIL_DIR": str(directory / "mail"),
+        "DBCONNECTIONS_RATE_LIMIT": "0",
+        **environment,
+    }
+
+    def manage(*arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        options = {"cwd": ROOT, "env": environment, "text": True}
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, **options).stdout
+
+    manage("migrate", "--verbosity", "0")
+    instructions = manage("seed_demo")
+    log = directory / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as server,
+    ):
+        try:
+            wait_for(lambda: answers(url), f"The example site does not start; see {log}.")
+            yield Site(url, log, instructions, manage)
+        finally:
+            server.terminate()
 
 
 def free_port() -> int:

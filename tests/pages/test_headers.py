@@ -1,5 +1,6 @@
 """What every answer of the pages says to browsers and caches."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +13,7 @@ from tests.pages.html import parse
 from tests.pages.person import DONE, NEW_PASSWORD, RESET, link
 
 CSP = (
-    "default-src 'none'; style-src {sources}; script-src {sources}; img-src {sources}; "
+    "default-src 'none'; style-src 'nonce-NONCE'; script-src {sources}; img-src {sources}; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
@@ -22,6 +23,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+NONCE = re.compile(r"'nonce-([\w-]{22})'")
 NOT_KEPT = {"no-store", "no-cache", "private", "must-revalidate", "max-age=0"}
 
 
@@ -67,6 +69,21 @@ def answers(client, follow, submit, ticket, seal, settings, monkeypatch):
     return got
 
 
+def nonces(response):
+    """Return the nonces in a response's policy."""
+    return NONCE.findall(response["Content-Security-Policy"])
+
+
+def policy(response):
+    """Return a response's policy with the word NONCE for its nonce."""
+    return NONCE.sub("'nonce-NONCE'", response["Content-Security-Policy"])
+
+
+def headers(response):
+    said = {header: response.get(header) for header in HEADERS}
+    return said | {"Content-Security-Policy": policy(response)}
+
+
 def _locked(*args, **kwargs):
     raise OperationalError("database is locked")
 
@@ -102,7 +119,12 @@ def test_answers_are_of_every_kind(answers):
 
 def test_every_answer_has_the_headers(answers):
     for name, response in answers.items():
-        assert {header: response.get(header) for header in HEADERS} == HEADERS, name
+        assert headers(response) == HEADERS, name
+
+
+def test_nonce_is_of_one_answer(answers):
+    given = [nonce for response in answers.values() for nonce in nonces(response)]
+    assert len(given) == len(set(given)) == len(answers)
 
 
 def test_no_answer_is_kept(answers):
@@ -115,13 +137,13 @@ def test_headers_win_over_those_of_the_site(follow, ticket, settings):
     settings.SECURE_CROSS_ORIGIN_OPENER_POLICY = "unsafe-none"
     settings.X_FRAME_OPTIONS = "SAMEORIGIN"
     response = follow(ticket)
-    assert {header: response.get(header) for header in HEADERS} == HEADERS
+    assert headers(response) == HEADERS
 
 
 def test_headers_do_not_need_the_middleware_of_the_site(follow, ticket, settings):
     settings.MIDDLEWARE = []
     response = follow(ticket)
-    assert {header: response.get(header) for header in HEADERS} == HEADERS
+    assert headers(response) == HEADERS
 
 
 def test_pages_load_and_link_nothing_foreign(answers):
@@ -139,7 +161,8 @@ def test_pages_hold_nothing_that_the_policy_forbids(answers):
         if not response["Content-Type"].startswith("text/html") or not response.content:
             continue
         page = parse(response)
-        assert not page.all("style"), name
+        assert [style["nonce"] for style in page.all("style")] == nonces(response), name
+        assert not page.all("link"), name
         assert not page.all("base"), name
         assert not page.all("iframe"), name
         assert all("src" in script.attributes for script in page.all("script")), name
@@ -150,17 +173,19 @@ def test_pages_hold_nothing_that_the_policy_forbids(answers):
 
 def test_what_the_pages_load_is_there(follow, ticket):
     page = parse(follow(ticket))
-    loaded = [element["href"] for element in page.all("link")]
-    loaded += [element["src"] for element in page.all("script")]
+    loaded = [element["src"] for element in page.all("script")]
     assert loaded
     for address in loaded:
         assert finders.find(address.removeprefix("/static/")), address
 
 
-def test_style_sheet_and_script_load_nothing_themselves():
-    for name in ("pages.css", "pages.js"):
+def test_style_and_scripts_load_nothing_themselves(follow, ticket):
+    texts = {"style": parse(follow(ticket)).one("style").text}
+    for name in ("pages.js", "rules.js"):
         with open(finders.find(f"dbconnections/{name}")) as file:
-            text = file.read()
+            texts[name] = file.read()
+    for name, text in texts.items():
+        assert text
         for foreign in ("url(", "@import", "http:", "https:", "import(", "fetch("):
             assert foreign not in text, name
 
@@ -178,14 +203,14 @@ def test_static_files_on_another_origin_are_allowed(
 ):
     settings.STATIC_URL = static_url
     response = follow(ticket)
-    assert response["Content-Security-Policy"] == CSP.format(sources=f"'self' {source}")
-    assert parse(response).one("link")["href"].startswith(static_url)
+    assert policy(response) == CSP.format(sources=f"'self' {source}")
+    assert all(script["src"].startswith(static_url) for script in parse(response).all("script"))
 
 
 @pytest.mark.parametrize("static_url", ["/static/", "/under/static/", "assets/"])
 def test_static_files_of_the_site_itself_add_nothing(follow, ticket, settings, static_url):
     settings.STATIC_URL = static_url
-    assert follow(ticket)["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+    assert policy(follow(ticket)) == HEADERS["Content-Security-Policy"]
 
 
 def test_way_back_is_the_only_address_elsewhere(follow, ticket):

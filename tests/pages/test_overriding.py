@@ -46,11 +46,30 @@ def test_block_of_the_base_is_on_every_page(client, follow, submit, write, ticke
 def test_style_sheet_may_be_added(follow, write, ticket):
     write(
         "base.html",
-        '{% extends "dbconnections/base.html" %}{% load static %}'
-        '{% block head %}<link rel="stylesheet" href="{% static \'acme.css\' %}">{% endblock %}',
+        '{% extends "dbconnections/base.html" %}{% load static %}{% block head %}'
+        '<link rel="stylesheet" nonce="{{ csp_nonce }}" href="{% static \'acme.css\' %}">'
+        "{% endblock %}",
     )
-    sheets = [link["href"] for link in parse(follow(ticket)).all("link", rel="stylesheet")]
-    assert sheets == ["/static/dbconnections/pages.css", "/static/acme.css"]
+    response = follow(ticket)
+    sheet = parse(response).one("link", rel="stylesheet")
+    assert sheet["href"] == "/static/acme.css"
+    assert f"style-src 'nonce-{sheet['nonce']}';" in response["Content-Security-Policy"]
+
+
+def test_style_may_be_added_to(follow, write, ticket):
+    write(
+        "base.html",
+        '{% extends "dbconnections/base.html" %}'
+        "{% block style %}{{ block.super }} :root { --round: 0 }{% endblock %}",
+    )
+    style = parse(follow(ticket)).one("style").text
+    assert "--accent: #" in style
+    assert style.endswith(":root { --round: 0 }")
+
+
+def test_style_may_be_the_sites_own(follow, write, ticket):
+    write("_style.css", "h1 { color: {{ brand.accent }} }")
+    assert parse(follow(ticket)).one("style").text == "h1 { color: #3d63dd }"
 
 
 def test_one_page_may_be_the_sites_own(client, follow, submit, write, ticket):
