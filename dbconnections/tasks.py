@@ -1,4 +1,4 @@
-"""Delivery as a task of Django Tasks (`django.tasks`, or `django-tasks` below Django 6)."""
+"""Tasks for Django Tasks (`django.tasks`, or `django-tasks` below Django 6)."""
 
 try:
     from django.tasks import task
@@ -6,6 +6,7 @@ except ImportError:
     from django_tasks import task  # type: ignore[no-redef]  # the same, below Django 6
 
 from dbconnections.delivery import deliver_due
+from dbconnections.retention import purge
 
 
 @task
@@ -16,3 +17,9 @@ def deliver_reset_emails() -> None:
     is to be sent stands in the tickets.
     """
     deliver_due()
+
+
+@task
+def purge_reset_tickets() -> None:
+    """Delete what has been kept for ``RETENTION``, as the command of this name does."""
+    purge()

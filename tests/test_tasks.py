@@ -1,14 +1,18 @@
 """Delivery by a task queue, which is only ever told to look."""
 
+from datetime import timedelta
 from typing import Any
 
 import django
 import pytest
 from django.core import mail
 from django.db import transaction
+from django.utils import timezone
 
 from dbconnections import tickets
-from dbconnections.tasks import deliver_reset_emails
+from dbconnections.models import ResetTicket
+from dbconnections.tasks import deliver_reset_emails, purge_reset_tickets
+from tests.factories import MailedTicketFactory
 
 if django.VERSION >= (6, 0):
     from django import tasks
@@ -71,3 +75,13 @@ def test_task_delivers(queued, request_reset, settings):
 def test_queue_that_fails_does_not_fail_the_request(queued, request_reset, settings):
     settings.DBCONNECTIONS |= {"TASK_BACKEND": "missing"}
     assert request_reset().due_at
+
+
+def test_task_purges(settings, app, connection):
+    backend = f"{BACKENDS}.immediate.ImmediateBackend"
+    settings.TASKS = {"default": {"BACKEND": backend}}
+    long_ago = timezone.now() - timedelta(days=91)
+    MailedTicketFactory(client=app, connection=connection, requested_at=long_ago)
+    kept = MailedTicketFactory(client=app, connection=connection)
+    purge_reset_tickets.enqueue()
+    assert list(ResetTicket.objects.all()) == [kept]
