@@ -155,7 +155,7 @@ def test_state_from_right_to_left(new_page, links, name):
     assert width(page) == PHONE["width"]
 
 
-@pytest.mark.parametrize("name", ["new-password-errors", "retype", "used", "asked"])
+@pytest.mark.parametrize("name", ["new-password-errors", "confirm", "used", "asked"])
 def test_text_of_twice_the_size_fits(new_page, links, name):
     page = new_page(viewport=PHONE)
     page.goto("about:blank")
@@ -163,6 +163,9 @@ def test_text_of_twice_the_size_fits(new_page, links, name):
     page.evaluate("document.styleSheets[0].insertRule('html { font-size: 200% !important }', 0)")
     assert page.locator("p").first.evaluate("e => getComputedStyle(e).fontSize") == "32px"
     assert width(page) == PHONE["width"]
+    # Nor is anything squeezed into a column of single letters.
+    texts = "all => Math.min(...all.map(e => e.getBoundingClientRect().width))"
+    assert page.locator("h1, p, strong, .button").evaluate_all(texts) > 180
 
 
 def test_nothing_moves_where_motion_is_not_wanted(new_page, links):
