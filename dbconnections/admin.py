@@ -94,7 +94,8 @@ class PreviewsBrand:
             format_html_join(
                 "",
                 "<figure><figcaption>{}</figcaption>"
-                '<iframe src="{}" title="{}" sandbox="allow-scripts" loading="lazy"></iframe></figure>',
+                '<iframe src="{}" title="{}" sandbox="allow-scripts" loading="lazy"></iframe>'
+                "</figure>",
                 frames,
             ),
         )

@@ -269,9 +269,12 @@ def test_preview_may_be_framed_here_and_do_nothing(admin_client, branded_pair, n
     response = admin_client.get(preview_of(branded_pair["client"], name))
     assert response["X-Frame-Options"] == "SAMEORIGIN"
     policy = response["Content-Security-Policy"].split("; ")
-    assert {"sandbox allow-scripts", "default-src 'none'", "form-action 'none'", "frame-ancestors 'self'"} < set(
-        policy
-    )
+    assert {
+        "sandbox allow-scripts",
+        "default-src 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+    } < set(policy)
     assert "img-src 'self' https://cdn.example.com" in policy
     assert "script-src 'self'" in policy
     assert "no-store" in response["Cache-Control"]

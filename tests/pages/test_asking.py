@@ -174,7 +174,11 @@ def test_known_and_unknown_get_the_same_answer(ask, client, jane):
         response = ask(email)
         page = client.get(response["Location"])
         assert email not in page.text
-        headers = {name: without_nonce(value) for name, value in response.headers.items()}
+        headers = {
+            name: without_nonce(value)
+            for name, value in response.items()
+            if name != "Expires"  # now
+        }
         answers.append((response.status_code, headers, without_nonce(page.text)))
     assert answers[0] == answers[1] == answers[2]
 

@@ -154,6 +154,7 @@ def test_dead_link_leads_on_without_an_address_to_lead_to(follow, ticket, jane, 
 @every_end
 def test_link_to_ask_for_a_new_one_works(client, follow, ticket, jane, reason, end):
     end(ticket, jane)
+    assert bool(follow(ticket).context["ask_url"]) is (reason not in WAYS_ON)
     for ask in parse(follow(ticket)).all("a"):
         assert parse(client.get(ask["href"])).title == "Get a new password"
 
