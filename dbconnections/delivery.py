@@ -92,6 +92,22 @@ def next_due() -> timedelta | None:
     return max(pause, timedelta())
 
 
+def next_retry() -> timedelta | None:
+    """Return how long until what was put off is due, None if nothing is soon.
+
+    A ticket that a worker holds does not count: that worker asks as well when it is done, and
+    what it left behind if it died is for the command, as is what waits longer than any retry.
+    """
+    longest = DatabaseNow() + settings.DELIVERY_MAX_DELAY * 2
+    put_off = ResetTicket.objects.filter(claim=None, due_at__gt=DatabaseNow(), due_at__lte=longest)
+    first = put_off.order_by("due_at").values_list("due_at", DatabaseNow()).first()
+    if first is None:
+        return None
+    due_at, now = first
+    pause: timedelta = due_at - now
+    return pause
+
+
 def status() -> dict[str, float]:
     """Return how many mails are due, failing, dead and bounced, and how overdue the oldest is.
 
@@ -330,11 +346,9 @@ def _wake() -> None:
         case "thread":
             delivery_thread.wake()
         case "task":
-            from dbconnections.tasks import deliver_reset_emails
+            from dbconnections.tasks import enqueue
 
-            deliver_reset_emails.using(
-                backend=settings.TASK_BACKEND, queue_name=settings.TASK_QUEUE
-            ).enqueue()
+            enqueue()
 
 
 class DeliveryThread:
