@@ -23,7 +23,7 @@ demo: port-is-free $(VENV)/.demo  ## run the example site (HOST=127.0.0.1 PORT=8
 	exec $(BIN)/python manage.py runserver --noreload $(HOST):$(PORT)
 
 test: $(VENV)/.test  ## run the tests that need no server and no browser
-	@$(PYTEST) -m "not redis and not browser and not sdk" $(ARGS)
+	@$(PYTEST) -m "not redis and not browser and not sdk and not stress" $(ARGS)
 
 lint: $(VENV)/.lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/python -m ruff check --quiet
