@@ -70,7 +70,7 @@ def run(directory: Path, *, posts: int, header_sets: int, only: str | None) -> b
             attack.play()
             figures, failures = attack.judge()
         support.show(VARIANTS[variant], figures)
-        holds &= support.verdict(failures, control=variant != "redis")
+        holds &= support.verdict(failures, control="" if variant == "redis" else "callers")
     return holds
 
 
@@ -146,7 +146,7 @@ class Attack:
             response = support.ask(browser, address, headers=headers, **extra)
             journal.write(self.answers, caller=caller, address=address, status=response.status_code)
 
-    def judge(self) -> tuple[dict[str, object], list[str]]:
+    def judge(self) -> tuple[dict[str, object], dict[str, str]]:
         """Return figures, and what should not have happened."""
         answers = journal.read(self.answers)
         statuses = Counter(entry["status"] for entry in answers)
@@ -160,20 +160,20 @@ class Attack:
         kept = sum(newest.get(address) == self.links[address] for address in PESTERED)
         off = {caller: (accepted[caller], allowed[caller]) for caller in allowed}
         off = {caller: pair for caller, pair in off.items() if pair[0] != pair[1]}
-        failures = []
+        failures = {}
         if set(statuses) - {200, 429} or len(answers) != len(self.posts):
-            failures.append(f"answers other than 200 and 429: {dict(statuses)}")
+            failures["answers"] = f"answers other than 200 and 429: {dict(statuses)}"
         if off:
             got, limit = max(off.values(), key=lambda pair: pair[0] - pair[1])
-            failures.append(f"{len(off)} callers off their limit, such as {got} for {limit}")
+            failures["callers"] = f"{len(off)} callers off their limit, such as {got} for {limit}"
         if set(mails) - set(PEOPLE) or max(mails.values()) > MAILS:
-            failures.append(f"mails per address: {mails.most_common(1)}")
+            failures["mails"] = f"mails per address: {mails.most_common(1)}"
         if not suppressed or max(others.values()) != MAILS:
-            failures.append("the cap was never reached")
+            failures["unused"] = "the cap was never reached"
         if kept < len(PESTERED) or self.failed_looks:
-            failures.append(f"open links lost: {kept} kept, {self.failed_looks} looks failed")
-        if working != len(PEOPLE):
-            failures.append(f"{working} of {len(PEOPLE)} newest links work")
+            failures["kept"] = f"open links lost: {kept} kept, {self.failed_looks} looks failed"
+        if working != len(newest):
+            failures["links"] = f"{working} of {len(newest)} newest links work"
         figures: dict[str, object] = {
             "posts": f"{len(answers)} by {PROCESSES} processes",
             "callers": len(allowed),
@@ -184,7 +184,7 @@ class Attack:
             "most mails to an address": f"{max(mails.values())} (at most {MAILS})",
             "requests without a mail": suppressed,
             "looks at open links": f"{self.looks}, {self.failed_looks} failed",
-            "newest links that work": f"{working} of {len(PEOPLE)}",
+            "newest links that work": f"{working} of {len(newest)}",
         }
         return figures, failures
 

@@ -139,7 +139,7 @@ def run(directory: Path, *, requests: int, kills: int, only: str | None) -> bool
         run.play()
         figures, failures = run.judge()
         support.show(title[name], figures)
-        holds &= support.verdict(failures, control=name == "queue")
+        holds &= support.verdict(failures, control="lost" if name == "queue" else "")
     return holds
 
 
@@ -241,7 +241,7 @@ class Run:
         assert web.exitcode == -signal.SIGKILL
         self.web_kills += 1
 
-    def judge(self) -> tuple[dict[str, object], list[str]]:
+    def judge(self) -> tuple[dict[str, object], dict[str, str]]:
         """Return figures, and what should not have happened."""
         self.noted = journal.read(self.journal)
         self.mails = [entry for entry in self.noted if "link" in entry]
@@ -253,15 +253,15 @@ class Run:
         lost, states = self._lost(tickets)
         broken, used, superseded = self._broken_links()
         late = [entry for entry in self.mails if is_late(entry, self.mailed[entry["link"]])]
-        failures = []
+        failures = {}
         if lost:
-            failures.append(f"{len(lost)} requests lost, such as {lost[0]}")
+            failures["lost"] = f"{len(lost)} requests lost, such as {lost[0]}"
         if duplicates > kills + fates["dropped"]:
-            failures.append(f"{duplicates} duplicates for {kills} kills, {fates['dropped']} drops")
+            failures["duplicates"] = f"{duplicates} duplicates, more than kills and hang-ups"
         if late:
-            failures.append(f"{len(late)} mails after the end of their link")
+            failures["late"] = f"{len(late)} mails after the end of their link"
         if broken:
-            failures.append(f"{len(broken)} mailed links that do not work")
+            failures["links"] = f"{len(broken)} mailed links that do not work"
         figures: dict[str, object] = {
             "requests": len(self.asked),
             "workers killed": self.worker_kills,

@@ -139,10 +139,14 @@ def show(title: str, figures: dict[str, object]) -> None:
     print(f"\n{title}", *lines, sep="\n", flush=True)  # noqa: T201
 
 
-def verdict(failures: list[str], *, control: bool) -> bool:
-    """Print what does not hold; say whether that is as it should be."""
-    for failure in failures:
+def verdict(failures: dict[str, str], *, control: str = "") -> bool:
+    """Print what does not hold; say whether that is as it should be.
+
+    Each failure has the name of what failed; ``control`` is the one that a broken control must
+    fail.
+    """
+    for failure in failures.values():
         print(f"{'caught' if control else 'FAILED'}: {failure}")  # noqa: T201
-    if control and not failures:
+    if control and control not in failures:
         print("FAILED: the broken control was not caught")  # noqa: T201
-    return bool(failures) is control
+    return control in failures if control else not failures
