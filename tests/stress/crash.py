@@ -285,7 +285,9 @@ class Run:
         out = {ticket.pk for ticket in self.mailed.values()}
         ends: dict[str, Callable[[ResetTicket], bool]] = {
             "sent": lambda ticket: ticket.pk in out,
-            "undeliverable": lambda ticket: bool(ticket.last_error) and ticket.email in refused,
+            "undeliverable": lambda ticket: (
+                bool(ticket.last_error) and ticket.email in refused.union(self.left_lying)
+            ),
             "no_account": lambda ticket: ticket.email.startswith("nobody"),
             "superseded": lambda ticket: ticket.email.startswith("twice"),
             "expired": lambda ticket: ticket.email in self.left_lying,

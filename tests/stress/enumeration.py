@@ -143,6 +143,7 @@ def echo(site: Site, pairs: int) -> str:
     scores: dict[str, Callable[[list[int]], float]] = {
         "the next request": lambda laps: laps[0],
         "the next ten": lambda laps: sum(laps[:10]),
+        "the slowest ten in a row": slowest,
         f"all in {PATIENCE} s": lambda laps: sum(laps) / len(laps),
     }
     values = {
@@ -150,6 +151,11 @@ def echo(site: Site, pairs: int) -> str:
         for name, score in scores.items()
     }
     return ", ".join(f"{value:.3f} by {name}" for name, value in values.items())
+
+
+def slowest(laps: list[int], length: int = 10) -> int:
+    """Return how long the slowest ``length`` in a row took."""
+    return max(sum(laps[n : n + length]) for n in range(max(1, len(laps) - length)))
 
 
 def is_quiet() -> bool:
