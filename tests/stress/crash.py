@@ -34,6 +34,9 @@ WORKERS = 3
 WEB_PROCESSES = 2
 REQUESTS_PER_WEB_PROCESS = 25
 
+# Many times longer than a lease and the longest pause between two attempts.
+STANDSTILL = 120  # seconds
+
 LATER, MISSING, DROP = 0.20, 0.05, 0.03
 
 SETTINGS = {
@@ -198,8 +201,13 @@ class Run:
         batches = [rest[n : n + size] for n in range(0, len(rest), size)]
         webs: list[support.Process] = []
         workers = [support.start(self.record.work) for _ in range(WORKERS)]
+        length, moved = 0, time.monotonic()
         try:
             while batches or webs or self.kills or not self.record.is_done():
+                if length != (length := journal.length(self.journal)):
+                    moved = time.monotonic()
+                if time.monotonic() - moved > STANDSTILL:
+                    break  # What is left is lost, and is going to be judged so.
                 for web in [web for web in webs if not web.is_alive()]:
                     webs.remove(web)
                     self._reap(web)
@@ -210,6 +218,8 @@ class Run:
                     self._kill_one_of(workers)
                 assert all(worker.is_alive() for worker in workers), "A worker ended by itself."
                 time.sleep(0.01)
+            for web in webs:
+                self._reap(web)
             for worker in workers:
                 worker.terminate()
                 worker.join()
