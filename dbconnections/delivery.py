@@ -14,6 +14,7 @@ import random
 import smtplib
 import ssl
 import threading
+import time
 import traceback
 from collections import Counter
 from datetime import timedelta
@@ -35,6 +36,9 @@ from dbconnections.tickets import database, retrying, writing
 logger = logging.getLogger("dbconnections")
 
 FIRST_DELAY = timedelta(seconds=10)
+
+# Longest time for which the thread lets its work lie.
+MAX_LINGER = timedelta(seconds=1)
 
 
 class Undeliverable(Exception):
@@ -342,6 +346,9 @@ class DeliveryThread:
 
     def _deliver(self) -> bool:
         """Deliver once and wait for more; return False when this thread is to end."""
+        # Requests that follow are slower while this process renders a mail. Begun at once, that
+        # would tell whoever times the next request whether there was one to render.
+        time.sleep(random.uniform(0, MAX_LINGER.total_seconds()))  # noqa: S311 (no secret)
         self._called.clear()
         failure: Exception | None = None
         close_old_connections()
