@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,8 @@ COMMANDS = {
 
 
 def main() -> None:
+    # Ended from outside, a command still ends its processes and removes its database.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     parser = argparse.ArgumentParser(
         prog="python -m tests.stress",
         description="Put the app under stress; exit 0 if it holds and its broken control does not.",

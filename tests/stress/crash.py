@@ -8,7 +8,6 @@ hangs up. Then every mail is accounted for and every link that should work is us
 import os
 import random
 import signal
-import threading
 import time
 from argparse import ArgumentParser
 from collections import Counter
@@ -26,6 +25,7 @@ from django.test import override_settings
 
 from dbconnections import delivery, mail, signals
 from dbconnections.links import read_token
+from dbconnections.management.commands.deliver_reset_emails import Stop
 from dbconnections.models import ResetTicket
 from tests.stress import journal, support
 from tests.support.mail import smtp
@@ -103,7 +103,7 @@ class Queue:
         return None
 
     def work(self) -> None:
-        stop = threading.Event()
+        stop = Stop()
         signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
         mailer = mail.mailer()
         while not stop.is_set():
