@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 COMMANDS = {
     "crash": "kill what delivers, and what asks, and see that no mail is lost",
     "caps": "ask from many processes under forged headers, and see that every limit holds",
+    "repeats": "send one request 20 times, and see that it leads to one mail",
     "enumeration": "time requests for addresses with and without an account",
 }
 

@@ -44,6 +44,14 @@ def test_believing_forged_headers_would_exceed_the_limits():
     assert_succeeds(*CAPS, "forwarded")
 
 
+def test_identical_posts_within_the_window_lead_to_one_mail_that_works():
+    assert_succeeds("repeats", "--only", "app")
+
+
+def test_identical_posts_would_lead_to_more_mails_if_each_were_taken_by_itself():
+    assert_succeeds("repeats", "--only", "separate")
+
+
 @pytest.mark.parametrize(
     "site", ["server-thread", "server-worker", "process-thread", "process-worker"]
 )
