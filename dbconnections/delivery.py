@@ -42,6 +42,9 @@ FIRST_DELAY = timedelta(seconds=10)
 # and not by the ticket, which has ended. A link is tried until it expires.
 NOTICE_PERIOD = timedelta(days=5)
 
+# Longest time for which the thread lets its work lie.
+MAX_LINGER = timedelta(seconds=1)
+
 # Longer than a ticket, used or not, can have a mail to come; keeps counting off old rows.
 _OUTBOX_PERIOD = timedelta(days=14)
 
@@ -382,6 +385,9 @@ class DeliveryThread:
 
     def _deliver(self) -> bool:
         """Deliver once and wait for more; return False when this thread is to end."""
+        # Requests that follow are slower while this process renders a mail. Begun at once, that
+        # would tell whoever times the next request whether there was one to render.
+        time.sleep(random.uniform(0, MAX_LINGER.total_seconds()))  # noqa: S311 (no secret)
         self._called.clear()
         failure: Exception | None = None
         close_old_connections()

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -991,6 +992,24 @@ def test_thread_sends_again(threaded, jane, app, connection):
     ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
     send_again(ticket)
     wait_until(lambda: len(mail.outbox) == 1)
+
+
+def test_thread_lingers_for_a_random_moment_before_it_works(
+    threaded, jane, app, connection, monkeypatch
+):
+    """Or the request after would be slower for an address that has an account."""
+    lingered = []
+
+    def linger(seconds):
+        lingered.append((seconds, len(mail.outbox)))
+
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(sleep=linger))
+    request_reset(app, connection)
+    wait_until(lambda: mail.outbox and not delivering())
+    request_reset(app, connection)
+    wait_until(lambda: len(mail.outbox) == 2 and not delivering())
+    assert [mails for _seconds, mails in lingered] == [0, 1]
+    assert len({seconds for seconds, _mails in lingered if 0 < seconds < 1}) == 2
 
 
 def test_request_rolled_back_wakes_nobody_and_sends_nothing(threaded, jane, app, connection):
