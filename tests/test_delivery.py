@@ -122,6 +122,12 @@ def test_ticket_is_mailed_to_its_account_and_done(due, jane):
     assert deliver_due() == {}
 
 
+def test_ticket_notes_the_address_on_record_not_the_submitted_one(jane, app, connection):
+    ticket = ResetTicketFactory(client=app, connection=connection, email="JANE@example.com")
+    deliver_due()
+    assert now(ticket).sent_to == "jane@example.com"
+
+
 @pytest.mark.django_db
 def test_nothing_due_is_nothing_done():
     assert deliver_due() == {}
@@ -235,6 +241,15 @@ def test_ticket_being_sent_is_nobody_elses(due, on_send):
     assert deliver_due() == {"sent": 1}
     assert outcomes == [{}]
     assert len(mail.outbox) == 1
+
+
+def test_batch_that_waits_its_turn_is_nobody_elses(due, app, connection, on_send):
+    """Not only the ticket that is being sent."""
+    ask_for(UserFactory(), app, connection)
+    outcomes = []
+    on_send(lambda: outcomes.append(deliver_due()))
+    assert deliver_due() == {"sent": 2}
+    assert outcomes == [{}, {}]
 
 
 def test_ticket_whose_lease_is_over_is_due_again(due, on_send, settings):
