@@ -68,7 +68,7 @@ def signals() -> str:
     from dbconnections import signals
 
     lines = ["# Signals", NOTE, _paragraph(signals.__doc__), ""]
-    for name, said in _documented_names(signals).items():
+    for name, said in documented_names(signals).items():
         if name in signals.__all__:
             lines += [f"## {name}", "", _paragraph(said), ""]
     return _text(lines)
@@ -349,9 +349,9 @@ def _record() -> logging.LogRecord:
     return logging.makeLogRecord({})
 
 
-def _documented_names(module: ModuleType) -> dict[str, str]:
+def documented_names(module: ModuleType) -> dict[str, str]:
     """Return the names a module assigns and says something about, each with that."""
-    body = ast.parse(inspect.getsource(module)).body
+    body = ast.parse(Path(module.__file__ or "").read_text()).body
     found = {}
     for node, following in pairwise(body):
         match node, following:
