@@ -309,6 +309,9 @@ def test_tenants_do_not_know_each_other(settings, client, django_user_model):
     from django.core import mail
 
     from dbconnections.delivery import deliver_due
+    from dbconnections.models import ResetTicket
+    from dbconnections.tickets import TicketRefused
+    from dbconnections.tickets import open as open_ticket
 
     page = ROOT / "docs/tenants.md"
     [stores] = [block for block in blocks(page) if "STORE = " in block.code]
@@ -328,6 +331,13 @@ def test_tenants_do_not_know_each_other(settings, client, django_user_model):
     assert deliver_due() == {"sent": 1}
     [message] = mail.outbox
     assert "Acme Notes" in message.subject
+
+    # Whoever leaves a tenant takes no link along.
+    ticket = ResetTicket.objects.get(sent_at__isnull=False)
+    assert open_ticket(ticket.pk)
+    django_user_model.objects.get(username="jane-acme").groups.clear()
+    with pytest.raises(TicketRefused):
+        open_ticket(ticket.pk)
 
 
 # Links and names
