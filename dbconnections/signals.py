@@ -7,6 +7,8 @@ A receiver's exception is logged by Django and never reaches the person. ``sende
 from django.dispatch import Signal
 
 __all__ = [
+    "delivery_attempted",
+    "delivery_reported",
     "password_changed",
     "reset_handed_over",
     "reset_refused",

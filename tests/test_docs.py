@@ -65,6 +65,8 @@ PROSE = {"crontab", "nginx", "systemd"}
 # What pages name that is of other packages.
 THEIR_COMMANDS = {"db_worker", "prune_db_task_results", "rqworker"}
 THEIR_SETTINGS = {
+    "CELERY_BROKER_URL",
+    "REQUESTS_TIMEOUT",  # anymail's
     "CORS_URLS_REGEX",
     "REST_FRAMEWORK",
 }

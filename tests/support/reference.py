@@ -297,8 +297,9 @@ def log_events() -> str:
     lines = [
         "# Log events",
         NOTE,
-        "Records of the logger `dbconnections`. Auth0's code is in `record.event`, everything else "
-        "in the fields named here; none holds an address, a link or a password.",
+        "Records of the logger `dbconnections`, and of `dbconnections.delivery` where the signal is "
+        "about delivery. Auth0's code is in `record.event`, everything else in the fields named "
+        "here; none holds an address, a link or a password.",
         "",
         "| event | level | sentence | on | fields |",
         "|---|---|---|---|---|",
@@ -321,13 +322,17 @@ def _records() -> Iterator[tuple[logging.LogRecord, str]]:
         ],
         "log_revoked": [{"ticket_id": ticket.pk, "reason": "…"}],
         "log_handed_over": [{"ticket": ticket, "caller_id": "1"}],
+        "log_attempt": [{"ticket": ticket, "outcome": "…", "attempts": 1, "waited": 0.1}],
+        "log_report": [{"ticket_id": ticket.pk, "outcome": "bounced", "reason": "…"}],
     }
     for name, function in vars(audit).items():
         if name.startswith("log_"):
             [decorator] = re.findall(r"@receiver\(signals\.(\w+)\)", inspect.getsource(function))
             for given in arguments.get(name, [{"ticket": ticket}]):
                 stage = f", `stage` {given['stage']}" if "stage" in given else ""
-                yield _caught(audit.logger, function, given), f"`{decorator}`{stage}"
+                is_delivery = "delivery_logger" in inspect.getsource(function)
+                logger = audit.delivery_logger if is_delivery else audit.logger
+                yield _caught(logger, function, given), f"`{decorator}`{stage}"
 
 
 def _caught(logger: logging.Logger, function: Any, given: dict[str, Any]) -> logging.LogRecord:
