@@ -33,6 +33,7 @@ from dbconnections.passwords.policy import (
     validate_options,
     validate_words,
 )
+from dbconnections.prepared import PreparedQuery
 from dbconnections.validators import (
     validate_connection_name,
     validate_identifier,
@@ -148,6 +149,10 @@ class Client(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.client_id = self.client_id or generate_client_id()
         super().save(*args, **kwargs)
+
+
+# `asking`, as each request has it; compiled once, which is most of what it costs.
+asking = PreparedQuery(Client, Client.objects.asking)
 
 
 class AllowedOrigin(models.Model):

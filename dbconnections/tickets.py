@@ -36,6 +36,7 @@ from dbconnections.models import (
 )
 from dbconnections.passwords.breaches import check_breaches
 from dbconnections.passwords.history import check_history, remember
+from dbconnections.prepared import PreparedInsert
 from dbconnections.secret import Secret
 
 T = TypeVar("T")
@@ -167,6 +168,7 @@ def _hand_over(request: ResetRequest) -> tuple[ResetTicket, Account]:
 def _store(request: ResetRequest, **columns: Any) -> ResetTicket:
     """Insert a ticket with what was asked and the columns of its first step."""
     ticket_id = uuid4()
+    lifetime = request.lifetime or request.connection.ticket_lifetime
     ticket = ResetTicket(
         id=ticket_id,
         client=request.client,
@@ -188,12 +190,15 @@ def _store(request: ResetRequest, **columns: Any) -> ResetTicket:
         mark_email_as_verified=request.mark_email_as_verified,
         may_open_staff=request.may_open_staff,
         requested_at=DatabaseNow(),
-        expires_at=DatabaseNow() + (request.lifetime or request.connection.ticket_lifetime),
+        expires_at=DatabaseNow() + lifetime,
         **columns,
     )
-    ticket.save(force_insert=True)
+    _INSERT.run(ticket, kind=(lifetime, *columns))
     _forget_expressions(ticket)
     return ticket
+
+
+_INSERT = PreparedInsert(ResetTicket)
 
 
 def bind(ticket: ResetTicket, claim: UUID) -> Account:
@@ -549,7 +554,7 @@ def retrying(change: Callable[[], T], attempts: int = 3) -> T:
 
 
 def _forget_expressions(ticket: ResetTicket) -> None:
-    """Make columns the database filled in load when read, where saving did not bring them."""
+    """Make columns the database filled in load when they are read."""
     for column in ("requested_at", "expires_at", "due_at", "handed_over_at"):
         if hasattr(ticket.__dict__[column], "resolve_expression"):
             del ticket.__dict__[column]

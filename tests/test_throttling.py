@@ -446,9 +446,9 @@ def test_no_rate_no_count():
 
 def test_addresses_are_not_kept_in_the_storage():
     count("x", "1/minute", "192.0.2.1", "jane@example.com")
-    storage = throttling._limiter("memory://").storage
-    assert storage.storage
-    assert not [key for key in storage.storage if "jane" in key or "192" in key]
+    windows = throttling._limiter("memory://").storage.windows
+    assert windows
+    assert not [key for key in windows if "jane" in key or "192" in key]
 
 
 def counted_by_32_threads():
@@ -481,7 +481,7 @@ class SlowClock:
 
 def test_32_threads_pass_exactly_ten(monkeypatch):
     count("x", "10/minute", "another key")
-    monkeypatch.setattr("limits.storage.memory.time", SlowClock())
+    monkeypatch.setattr("dbconnections.windows.time", SlowClock())
     assert counted_by_32_threads() == (10, [])
 
 
