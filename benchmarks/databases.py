@@ -5,6 +5,7 @@ there are files in a directory of the run.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,10 @@ def url(vendor: str, name: str, directory: Path) -> str:
     """Return the address of a site's own, empty database."""
     if vendor == "sqlite":
         return f"sqlite:///{directory / name}.sqlite3"
-    database = PREFIX + name.replace("-", "_")
-    administer(
-        f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)', f'CREATE DATABASE "{database}"'
-    )
-    return f"{server()}/{database}"
+    address = f"{server()}/{PREFIX}{re.sub('[^a-z0-9]+', '_', name)}"
+    drop(address)
+    administer(f'CREATE DATABASE "{address.rpartition("/")[2]}"')
+    return address
 
 
 def drop(address: str) -> None:

@@ -47,7 +47,9 @@ class Worker:
             AllowedOrigin.objects.create(client=client, origin="https://app.example.com")
             Connection.objects.create(name="Username-Password-Authentication").clients.add(client)
 
-    def prepare(self, users: int, delay: float = 0.0, tickets: int = 0) -> None:
+    def prepare(
+        self, users: int, delay: float = 0.0, tickets: int = 0, settle: bool = True
+    ) -> None:
         """Have so many users and a mail server that takes ``delay`` seconds; warm up."""
         from benchmarks.mail import SlowBackend
 
@@ -55,14 +57,14 @@ class Worker:
             databases.add_users(self.users + 1, users)
             self.users = users
         SlowBackend.delay = 0.0
-        self.batch(25)
+        self.batch(25, settle)
         if tickets:
             databases.add_tickets(tickets)
-            self.batch(25)
+            self.batch(25, settle)
         SlowBackend.delay = delay
         gc.collect()
 
-    def batch(self, pairs: int) -> dict[str, list[list[int]]]:
+    def batch(self, pairs: int, settle: bool = True) -> dict[str, list[list[int]]]:
         """Ask so often for a user and for a stranger; return wall and CPU times of each.
 
         Nanoseconds; CPU is that of the thread that answers. Which of the two comes first
@@ -74,7 +76,8 @@ class Worker:
             cases = ("known", "unknown") if number % 2 else ("unknown", "known")
             for case in cases:
                 times[case].append(self.ask(case, number))
-        self.settle()
+        if settle:
+            self.settle()
         return times
 
     def ask(self, case: str, number: int) -> list[int]:
@@ -106,7 +109,7 @@ class Worker:
         if settings.WAKE_UP == "none":
             delivery.deliver_due()
         else:
-            while delivery.status()["due"]:
+            while delivery.next_due() is not None:
                 time.sleep(0.01)
 
     def statements(self) -> dict[str, dict[str, int]]:

@@ -152,7 +152,13 @@ class Client(models.Model):
 
 
 # `asking`, as each request has it; compiled once, which is most of what it costs.
-asking = PreparedQuery(Client, Client.objects.asking)
+asking = PreparedQuery(
+    Client,
+    Client.objects.asking,
+    client_id=models.CharField(),
+    connection=models.CharField(),
+    origin=models.CharField(),
+)
 
 
 class AllowedOrigin(models.Model):
@@ -652,3 +658,12 @@ class ResetTicket(models.Model):
             if (time := getattr(self, column)) is not None
         ]
         return sorted(steps, key=lambda step: step[1])
+
+
+# `whole`, by the key of a ticket; compiled once, as each step of a person's looks it up.
+whole_ticket = PreparedQuery(
+    ResetTicket,
+    lambda pk: ResetTicket.objects.whole().filter(pk=pk),
+    router.db_for_write,
+    pk=models.UUIDField(),
+)

@@ -5,7 +5,7 @@ than everything else a request does (docs/benchmarks.md). What is compiled here 
 would have run; places for values are marked, and filled when it is run.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -20,10 +20,27 @@ M = TypeVar("M", bound=models.Model)
 MAX_PLANS = 64
 
 
-class Parameter(str):
-    """The name of a text, in the place where a query is to have the text."""
+class Place(Expression):
+    """Where a value goes; ``field`` says in what form the database takes it."""
 
-    __slots__ = ()
+    def __init__(self, name: str, output_field: Any) -> None:
+        super().__init__(output_field=output_field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return "%s", [self]
+
+    def prepare(self, value: Any, connection: Any) -> Any:
+        """Return a value as a parameter for the database."""
+        return self.field.get_db_prep_save(value, connection)
+
+
+def _filled(parameters: Iterable[Any], values: Mapping[str, Any], connection: Any) -> list[Any]:
+    """Return what a statement is run with: a value in each place, and what has none."""
+    return [
+        item.prepare(values[item.name], connection) if type(item) is Place else item
+        for item in parameters
+    ]
 
 
 @dataclass(frozen=True)
@@ -55,35 +72,43 @@ class _Selection:
 
 
 class PreparedQuery(Generic[M]):
-    """A query for one instance of a model, by texts.
+    """A query for one instance of a model.
 
-    ``build`` makes its ``QuerySet`` from texts given by name. Its SQL must be the same whatever
-    they say, empty texts included.
+    ``build`` makes its ``QuerySet`` from parameters given by name, ``fields`` are their types,
+    and ``route`` is the router's method that names the database. The SQL must be the same
+    whatever the parameters say; none is None.
     """
 
-    def __init__(self, model: type[M], build: Callable[..., models.QuerySet[M]]) -> None:
+    def __init__(
+        self,
+        model: type[M],
+        build: Callable[..., models.QuerySet[M]],
+        route: Callable[[type[M]], str] = router.db_for_read,
+        **fields: Any,
+    ) -> None:
         self.model = model
         self.build = build
+        self.route = route
+        self.fields = fields
         self._selections: dict[tuple[str, str], _Selection] = {}
 
-    def first(self, **texts: str) -> M | None:
-        """Return the first of ``build(**texts)``, in its order, or None."""
-        alias = router.db_for_read(self.model)
+    def first(self, **parameters: Any) -> M | None:
+        """Return the first of ``build(**parameters)``, in its order, or None."""
+        alias = self.route(self.model)
         connection = connections[alias]
         key = (alias, connection.vendor)
         selection = self._selections.get(key)
         if selection is None:
-            selection = self._selections[key] = self._compile(alias, texts)
-        parameters = [
-            texts[value] if type(value) is Parameter else value for value in selection.parameters
-        ]
+            selection = self._selections[key] = self._compile(alias)
+        filled = _filled(selection.parameters, parameters, connection)
         with connection.cursor() as cursor:
-            cursor.execute(selection.sql, parameters)
+            cursor.execute(selection.sql, filled)
             row = cursor.fetchone()
         return self._instance(selection, row, connection) if row else None
 
-    def _compile(self, alias: str, names: dict[str, str]) -> _Selection:
-        queryset: Any = self.build(**{name: Parameter(name) for name in names})
+    def _compile(self, alias: str) -> _Selection:
+        places = {name: Place(name, field) for name, field in self.fields.items()}
+        queryset: Any = self.build(**places)
         compiler = queryset.using(alias)[:1].query.get_compiler(using=alias)
         sql, parameters = compiler.as_sql()
         own = compiler.klass_info["select_fields"]
@@ -143,13 +168,6 @@ def _converters(column: Any, connection: Any) -> list[Any]:
     return [*converters, *column.get_db_converters(connection)]
 
 
-class Slot(Expression):
-    """The place of a column's value in an INSERT; ``field`` is the column's."""
-
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
-        return "%s", [self]
-
-
 class PreparedInsert(Generic[M]):
     """An INSERT of one instance, whose columns hold values or expressions.
 
@@ -175,16 +193,10 @@ class PreparedInsert(Generic[M]):
             plan = self._plans[key] = self._compile(instance, alias)
         about: dict[str, Any] = {"raw": False, "using": alias, "update_fields": None}
         pre_save.send(self.model, instance=instance, **about)
-        sql, places = plan
-        columns = vars(instance)
-        parameters = [
-            place.field.get_db_prep_save(columns[place.field.attname], connection)
-            if type(place) is Slot
-            else place
-            for place in places
-        ]
+        sql, parameters = plan
+        filled = _filled(parameters, vars(instance), connection)
         with transaction.mark_for_rollback_on_error(alias), connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
+            cursor.execute(sql, filled)
         instance._state.adding = False
         instance._state.db = alias
         post_save.send(self.model, instance=instance, created=True, **about)
@@ -195,7 +207,7 @@ class PreparedInsert(Generic[M]):
         for field in fields:
             value = vars(instance)[field.attname]
             is_expression = hasattr(value, "resolve_expression")
-            vars(template)[field.attname] = value if is_expression else Slot(field)
+            vars(template)[field.attname] = value if is_expression else Place(field.attname, field)
         query = InsertQuery(self.model)
         query.insert_values(fields, [template])
         [(sql, parameters)] = query.get_compiler(using=alias).as_sql()

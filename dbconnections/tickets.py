@@ -33,6 +33,7 @@ from dbconnections.models import (
     ResetTicket,
     ResetTicketQuerySet,
     TicketState,
+    whole_ticket,
 )
 from dbconnections.passwords.breaches import check_breaches
 from dbconnections.passwords.history import check_history, remember
@@ -297,7 +298,7 @@ def open(  # noqa: A001 (tickets.open)
 
 
 def _open(ticket_id: UUID | None) -> tuple[ResetTicket, Account]:
-    ticket = ResetTicket.objects.whole().filter(pk=ticket_id).first() if ticket_id else None
+    ticket = whole_ticket.first(pk=ticket_id) if ticket_id else None
     if ticket is None:
         raise TicketRefused(Reason.UNKNOWN)
     if reason := _ENDED.get(TicketState(ticket.current_state)):

@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import CharField
 from django.db.models.signals import post_save, pre_save
 
 from dbconnections import prepared
 from dbconnections.clock import DatabaseNow
-from dbconnections.models import Client, Connection, ResetTicket, asking
+from dbconnections.models import Client, Connection, ResetTicket, asking, whole_ticket
 from dbconnections.prepared import PreparedInsert, PreparedQuery
 from tests.factories import AllowedOriginFactory, ClientFactory, ConnectionFactory
 
@@ -74,11 +75,24 @@ def test_query_is_compiled_once(app):
         built.append(texts)
         return Client.objects.filter(**texts)
 
-    query = PreparedQuery(Client, build)
+    query = PreparedQuery(Client, build, client_id=CharField())
     assert query.first(client_id="demo") == app
     assert query.first(client_id="missing") is None
     assert query.first(client_id="demo") == app
     assert len(built) == 1
+
+
+def test_ticket_is_found_whole(app, django_assert_num_queries):
+    new = ticket(app)
+    new.save()
+    with django_assert_num_queries(1):
+        found = whole_ticket.first(pk=new.pk)
+        assert (found.client, found.connection.name) == (app, "Users")
+    assert facts(found) == facts(ResetTicket.objects.whole().get(pk=new.pk))
+    assert found.serves
+    app.connections.clear()
+    assert not whole_ticket.first(pk=new.pk).serves
+    assert whole_ticket.first(pk=uuid4()) is None
 
 
 def ticket(app: Client, **columns: Any) -> ResetTicket:
