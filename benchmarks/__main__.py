@@ -19,7 +19,6 @@ from pathlib import Path
 from benchmarks.figures import (
     Figures,
     Stage,
-    Target,
     figures,
     flatness,
     judgement,
@@ -60,7 +59,7 @@ def main() -> None:
     parser.add_argument("--no-growth", action="store_true", help="without the large tables")
     options = parser.parse_args()
 
-    names = list(SHORT_SITES if options.short else SITES)
+    names = list(SHORT_SITES if options.short else (n for n in SITES if SITES[n].in_table))
     if options.sites:
         names = ["floor", *options.sites.split(",")]
     vendors = [options.database] if options.database else ["sqlite", "postgresql"]
@@ -79,20 +78,17 @@ def main() -> None:
             grown.append(text)
             judged += more
 
-    said = (
-        f"Measured on {datetime.now(UTC):%d %B %Y} with {versions(names)}, "
-        f"in {time.monotonic() - began:.0f} s."
-    )
+    said = f"{said_now(names)} The run took {time.monotonic() - began:.0f} s."
     parts = [said]
     parts += [f"**{stage.title}**\n\n{table(stage)}" for stage in stages]
     parts += grown
     parts.append(judgement(judged))
     show("\n\n".join(parts))
     if options.write:
-        write(ROOT / "docs/benchmarks.md", "\n\n".join(parts))
+        write(ROOT / "docs/benchmarks.md", "\n\n".join(parts), "post")
         last = [stage for stage in stages if stage.vendor == vendors[-1]]
         chosen = [stage for stage in last if (stage.users, stage.delay) != (50_000, 0.03)]
-        write(ROOT / "README.md", f"{summary(chosen)}\n\n{said}")
+        write(ROOT / "README.md", f"{summary(chosen)}\n\n{said}", "post")
     if options.short and not all(target.is_met for target in judged):
         sys.exit(1)
 
@@ -135,9 +131,16 @@ def grow(vendor: str, scale: float) -> dict[str, Figures]:
         }
 
 
-def write(path: Path, text: str) -> None:
-    """Put a text between the markers of a file."""
-    pattern = re.compile(r"(<!-- benchmarks: .*? -->\n).*?(\n<!-- /benchmarks -->)", re.DOTALL)
+def said_now(names: list[str]) -> str:
+    """Say when something was measured, and with what versions."""
+    return f"Measured on {datetime.now(UTC):%d %B %Y} with {versions(names)}."
+
+
+def write(path: Path, text: str, what: str) -> None:
+    """Put a text between the markers of its name in a file."""
+    pattern = re.compile(
+        rf"(<!-- benchmarks, {what}: .*? -->\n).*?(\n<!-- /benchmarks, {what} -->)", re.DOTALL
+    )
     before = path.read_text()
     after, number = pattern.subn(lambda part: f"{part[1]}{text}{part[2]}", before)
     if number != 1:

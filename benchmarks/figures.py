@@ -176,7 +176,7 @@ def targets(stages: list[Stage], is_short: bool) -> list[Target]:
             if is_short or name != "ours":
                 continue
             for case in ("known", "unknown"):
-                fastest = min(stage.peers(), key=lambda peer: peer.wall[case])  # noqa: B023
+                fastest = min(stage.peers(), key=lambda peer: peer.wall[case])
                 judged.append(
                     Target(
                         f"ahead of every peer, {case}: {label}",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 
 
 class SlowBackend(BaseEmailBackend):
@@ -22,3 +23,13 @@ class SlowBackend(BaseEmailBackend):
                 time.sleep(SlowBackend.delay)
             SlowBackend.sent += 1
         return len(email_messages)
+
+
+class ConnectingBackend(SMTPBackend):
+    """Connect for each mail anew, as a site does that sends one at a time."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        try:
+            return super().send_messages(email_messages) or 0
+        finally:
+            self.close()

@@ -41,13 +41,13 @@ class Process:
 
     def tell(self, do: str, **arguments: Any) -> None:
         """Send an order; its answer is `hear`'s."""
-        assert self.process.stdin is not None  # noqa: S101
+        assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         self.process.stdin.flush()
 
     def hear(self) -> Any:
         """Return the answer to the oldest order that is open."""
-        assert self.process.stdout is not None  # noqa: S101
+        assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"{self.site.label} has ended.")
@@ -60,7 +60,7 @@ class Process:
 
     def end(self) -> None:
         """Let the process end, however it is doing."""
-        assert self.process.stdin is not None  # noqa: S101
+        assert self.process.stdin is not None
         self.process.stdin.close()
         try:
             self.process.wait(timeout=20)

@@ -29,7 +29,7 @@ from dbconnections import mail, signals, tickets
 from dbconnections.accounts import Account, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
-from dbconnections.models import ResetTicket, TicketState
+from dbconnections.models import ResetTicket, TicketState, whole_ticket
 from dbconnections.tickets import database, retrying, writing
 
 logger = logging.getLogger("dbconnections")
@@ -137,8 +137,8 @@ def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
     )
     if not begun:
         return "taken"
-    ticket = ResetTicket.objects.whole().filter(mine).first()
-    if ticket is None:
+    ticket = whole_ticket.first(pk=ticket_id)
+    if ticket is None or ticket.claim != claim:
         return "taken"
     try:
         if ticket.attempts > settings.DELIVERY_MAX_ATTEMPTS:

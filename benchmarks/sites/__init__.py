@@ -58,7 +58,8 @@ class Site:
 
     is_ours: bool = False
     mails_strangers: bool = False
-    wake_up: str = ""
+    in_table: bool = True
+    """Whether requests to it are compared; others are put under load only."""
 
     @property
     def settings_module(self) -> str:
@@ -96,9 +97,12 @@ SITES: dict[str, Site] = {
     "ours-thread": replace(
         _ours, label="dbconnections, delivery by a thread", settings="settings_thread"
     ),
+    "ours-task": replace(
+        _ours, label="dbconnections, delivery by a task", settings="settings_task", in_table=False
+    ),
     "ours-sealing": replace(
         _ours,
-        label="… with a password in the request",
+        label="dbconnections, a password in the request",
         body=auth0_with_password,
         headers=BROWSER,
     ),

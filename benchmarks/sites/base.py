@@ -4,6 +4,8 @@ Apart from those only what a site in production changes: no DEBUG, a database co
 kept, SQLite with a write-ahead log. ``BENCHMARK_DATABASE`` names the database.
 """
 
+import os
+
 import environ
 
 SECRET_KEY = "benchmarks-only-0123456789abcdefghijklmnopqrstuvwxyz-0123456789"  # noqa: S105
@@ -63,6 +65,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 EMAIL_BACKEND = "benchmarks.mail.SlowBackend"
+# Behind a proxy, and with a real mail server: `benchmarks.load`.
+BEHIND_PROXY = "BENCHMARK_SMTP" in os.environ
+if BEHIND_PROXY:
+    EMAIL_BACKEND = os.environ.get(
+        "BENCHMARK_EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend"
+    )
+    EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["BENCHMARK_SMTP"])
 DEFAULT_FROM_EMAIL = "noreply@example.com"
 
 LANGUAGE_CODE = "en-us"

@@ -3,12 +3,12 @@
 from benchmarks.sites.base import *  # noqa: F403
 
 INSTALLED_APPS = [
-    *INSTALLED_APPS,  # noqa: F405
+    *INSTALLED_APPS,
     "allauth",
     "allauth.account",
     "allauth.headless",
 ]
-MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]  # noqa: F405
+MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -19,4 +19,5 @@ HEADLESS_FRONTEND_URLS = {
     "account_reset_password_from_key": "https://app.example.com/account/password/reset/key/{key}",
     "account_signup": "https://app.example.com/account/signup",
 }
+ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
 ROOT_URLCONF = "benchmarks.sites.allauth.urls"

@@ -3,11 +3,11 @@
 from benchmarks.sites.dj_rest_auth.settings import *  # noqa: F403
 
 INSTALLED_APPS = [
-    *INSTALLED_APPS,  # noqa: F405
+    *INSTALLED_APPS,
     "django.contrib.sites",
     "allauth",
     "allauth.account",
     "dj_rest_auth.registration",
 ]
-MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]  # noqa: F405
+MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
 SITE_ID = 1

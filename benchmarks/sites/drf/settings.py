@@ -2,5 +2,5 @@
 
 from benchmarks.sites.base import *  # noqa: F403
 
-INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework"]  # noqa: F405
+INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework"]
 ROOT_URLCONF = "benchmarks.sites.ours.urls"

@@ -2,5 +2,5 @@
 
 from benchmarks.sites.base import *  # noqa: F403
 
-INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework", "benchmarks.sites.floor"]  # noqa: F405
+INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework", "benchmarks.sites.floor"]
 ROOT_URLCONF = "benchmarks.sites.floor.urls"

@@ -2,4 +2,4 @@
 
 from benchmarks.sites.ours.settings import *  # noqa: F403
 
-DBCONNECTIONS = {**DBCONNECTIONS, "WAKE_UP": "thread"}  # noqa: F405
+DBCONNECTIONS = {**DBCONNECTIONS, "WAKE_UP": "thread"}

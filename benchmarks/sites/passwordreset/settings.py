@@ -3,7 +3,7 @@
 from benchmarks.sites.base import *  # noqa: F403
 
 INSTALLED_APPS = [
-    *INSTALLED_APPS,  # noqa: F405
+    *INSTALLED_APPS,
     "rest_framework",
     "django_rest_passwordreset",
     "benchmarks.sites.passwordreset",

@@ -2,7 +2,7 @@
 
 from benchmarks.sites.base import *  # noqa: F403
 
-INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework", "rest_registration"]  # noqa: F405
+INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework", "rest_registration"]
 REST_REGISTRATION = {
     "REGISTER_VERIFICATION_ENABLED": False,
     "REGISTER_EMAIL_VERIFICATION_ENABLED": False,
