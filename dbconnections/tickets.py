@@ -316,16 +316,21 @@ def given_password(ticket: ResetTicket) -> Secret | None:
 
 
 def redeem(
-    ticket_id: UUID | None, *, password: Secret | None = None, retyped: Secret | None = None
+    ticket_id: UUID | None,
+    *,
+    password: Secret | None = None,
+    retyped: Secret | None = None,
+    opened: tuple[ResetTicket, Account] | None = None,
 ) -> ResetTicket:
     """Set the account's password and use the ticket up, both or neither.
 
     ``password`` is the one to set; without it, the one sent with the request is, after
-    ``retyped`` was compared where the client wants that. Raises ``TicketRefused``,
+    ``retyped`` was compared where the client wants that. ``opened`` is what `open` has just
+    returned, if it was called; the ticket is judged anew in any case. Raises ``TicketRefused``,
     ``WrongRetype``, ``passwords.PasswordRefused`` or ``Busy``; the ticket lives on after the
     last three, unless too many wrong retypes have closed it.
     """
-    ticket, account = open(ticket_id, submitted=True)
+    ticket, account = opened or open(ticket_id, submitted=True)
     try:
         chosen = password or _confirmed(ticket, retyped)
         _check(ticket, account, chosen)
@@ -337,8 +342,8 @@ def redeem(
         _say_refused("wrong_retype", ticket)
         raise
     except passwords.PasswordRefused as refused:
-        opened = ResetTicket.objects.filter(pk=ticket.pk)
-        retrying(lambda: opened.update(opened_at=_FIRST_OPENED))
+        this = ResetTicket.objects.filter(pk=ticket.pk)
+        retrying(lambda: this.update(opened_at=_FIRST_OPENED))
         _say_refused("invalid_password", ticket, name=refused.name)
         raise
     signals.password_changed.send_robust(ResetTicket, ticket=ticket, account=account)
