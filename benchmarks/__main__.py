@@ -148,10 +148,10 @@ def said_now(names: list[str]) -> str:
 def write(path: Path, text: str, what: str) -> None:
     """Put a text between the markers of its name in a file."""
     pattern = re.compile(
-        rf"(<!-- benchmarks, {what}: .*? -->\n).*?(\n<!-- /benchmarks, {what} -->)", re.DOTALL
+        rf"(<!-- benchmarks, {what}: [^\n]* -->\n).*?(<!-- /benchmarks, {what} -->)", re.DOTALL
     )
     before = path.read_text()
-    after, number = pattern.subn(lambda part: f"{part[1]}{text}{part[2]}", before)
+    after, number = pattern.subn(lambda part: f"{part[1]}{text}\n{part[2]}", before)
     if number != 1:
         sys.exit(f"{path} has no place for the table.")
     path.write_text(after)

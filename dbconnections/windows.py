@@ -25,8 +25,8 @@ class WindowStorage(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count requests in a window, which opens with the first; return how many there are."""
-        now = time.time()
         counted, end = self.windows.get(key, (0, 0.0))
+        now = time.time()
         if end <= now:
             counted, end = 0, now + expiry
             self._make_room(now)

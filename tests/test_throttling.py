@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 from django.conf import settings as django_settings
 from django.test import RequestFactory, override_settings
-from limits.storage import storage_from_string
 from redis import Redis
 
 from dbconnections import throttling
 from dbconnections.throttling import Allowance, client_ip, count, mailbox_key, network
+from dbconnections.windows import WindowStorage
 from tests.conftest import URL
 from tests.support import processes
 
@@ -486,11 +486,11 @@ def test_32_threads_pass_exactly_ten(monkeypatch):
 
 
 def test_32_threads_of_a_new_process_pass_exactly_ten(monkeypatch):
-    def slowly(*args, **kwargs):
+    def slowly():
         time.sleep(0.01)
-        return storage_from_string(*args, **kwargs)
+        return WindowStorage()
 
-    monkeypatch.setattr("limits.storage.storage_from_string", slowly)
+    monkeypatch.setattr("dbconnections.windows.WindowStorage", slowly)
     throttling._limiter.cache_clear()
     assert counted_by_32_threads() == (10, [])
 
