@@ -8,6 +8,7 @@ REST_REGISTRATION = {
     "REGISTER_EMAIL_VERIFICATION_ENABLED": False,
     "RESET_PASSWORD_VERIFICATION_URL": "https://app.example.com/reset-password/",
     "SEND_RESET_PASSWORD_LINK_SERIALIZER_USE_EMAIL": True,
+    "USER_LOGIN_FIELDS": ["email"],
     "VERIFICATION_FROM_EMAIL": "noreply@example.com",
 }
 ROOT_URLCONF = "benchmarks.sites.registration.urls"
