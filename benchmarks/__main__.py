@@ -11,6 +11,7 @@ the one on this machine.
 """
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -144,8 +145,11 @@ def grow(vendor: str, scale: float) -> dict[str, Figures]:
 
 
 def said_now(names: list[str]) -> str:
-    """Say when something was measured, and with what versions."""
-    return f"Measured on {datetime.now(UTC):%d %B %Y} with {versions(names)}."
+    """Say when something was measured, with what versions, and how busy the machine was."""
+    return (
+        f"Measured on {datetime.now(UTC):%d %B %Y} with {versions(names)}, on {os.cpu_count()} "
+        f"cores with a load of {os.getloadavg()[2]:.1f} over the last quarter of an hour."
+    )
 
 
 def write(path: Path, text: str, what: str) -> None:
