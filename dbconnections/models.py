@@ -721,7 +721,7 @@ class ResetTicket(models.Model):
     # Annotated by `with_state()` and `whole()`.
     current_state: str
     serves: bool
-    # Annotated by delivery: when it took the ticket up, by the database's clock.
+    # Set by delivery: when it took the ticket up, by the database's clock.
     begun_at: datetime
 
     class Meta:

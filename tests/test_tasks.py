@@ -71,7 +71,10 @@ def test_nothing_is_enqueued_before_the_commit_or_without_one(queued, request_re
 
 
 def test_task_delivers(queued, request_reset, settings):
-    settings.DBCONNECTIONS |= {"TASK_BACKEND": "default", "TASK_QUEUE": "default"}
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {
+        "TASK_BACKEND": "default",
+        "TASK_QUEUE": "default",
+    }
     ticket = request_reset()
     assert len(mail.outbox) == 1
     tickets.redeem(ticket.pk, password=tickets.Secret("fresh-kettle-88"))
@@ -79,7 +82,7 @@ def test_task_delivers(queued, request_reset, settings):
 
 
 def test_queue_that_fails_does_not_fail_the_request(queued, request_reset, settings):
-    settings.DBCONNECTIONS |= {"TASK_BACKEND": "missing"}
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"TASK_BACKEND": "missing"}
     assert request_reset().due_at
 
 
@@ -171,8 +174,11 @@ def test_task_does_not_come_back_for(queued, request_reset, app, connection, wai
 
 
 def test_task_of_a_backend_that_cannot_defer_only_delivers(queued, request_reset, server, settings):
-    settings.DBCONNECTIONS |= {"TASK_BACKEND": "default", "TASK_QUEUE": "default"}
-    settings.DBCONNECTIONS |= {"WAKE_UP": "none"}
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {
+        "TASK_BACKEND": "default",
+        "TASK_QUEUE": "default",
+    }
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"WAKE_UP": "none"}
     ticket = request_reset()
     deliver_reset_emails.call()
     ticket.refresh_from_db()

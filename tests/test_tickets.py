@@ -332,7 +332,7 @@ def test_used_link_does_not_bring_its_given_password_back(sealed, confirmation, 
 
 
 def suppressed(settings):
-    settings.DBCONNECTIONS |= {"MAIL_CAPS": [(0, timedelta(minutes=15))]}
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"MAIL_CAPS": [(0, timedelta(minutes=15))]}
 
 
 def failing(settings):
@@ -341,7 +341,7 @@ def failing(settings):
 
 def undeliverable(settings):
     failing(settings)
-    settings.DBCONNECTIONS |= {"DELIVERY_MAX_ATTEMPTS": 1}
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"DELIVERY_MAX_ATTEMPTS": 1}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from django.dispatch import receiver
 from dbconnections.accounts import Account
 from dbconnections.models import ResetTicket
 from dbconnections.signals import (
+    delivery_attempted,
+    delivery_reported,
     password_changed,
     reset_handed_over,
     reset_refused,
@@ -24,6 +26,18 @@ def requested(ticket: ResetTicket, **kwargs: object) -> None:
 @receiver([reset_sent, password_changed])
 def done(ticket: ResetTicket, account: Account, **kwargs: object) -> None:
     print(ticket.pk, account.id)
+
+
+@receiver(delivery_attempted)
+def attempted(
+    ticket: ResetTicket, outcome: str, attempts: int, waited: float, **kwargs: object
+) -> None:
+    print(ticket.pk, outcome, attempts, waited)
+
+
+@receiver(delivery_reported)
+def reported(ticket_id: UUID, outcome: str, reason: str, **kwargs: object) -> None:
+    print(ticket_id, outcome, reason)
 
 
 @receiver(reset_handed_over)
