@@ -47,7 +47,7 @@ def test_directory_of_something_else(tmp_path):
 
 
 HOSTILE = {
-    "an object of Python": "!!python/object/apply:os.system ['true']",
+    "an object of Python": "tenant: !!python/object/apply:os.getcwd []",
     "a placeholder without quotes": "clients: @@CLIENTS@@",
     "a list": "- secret-word",
     "a text": "secret-word",
