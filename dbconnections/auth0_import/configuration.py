@@ -39,6 +39,16 @@ from dbconnections.validators import (
 DEFAULT_HISTORY = 5
 DEFAULT_DICTIONARY = "en_10k"
 
+# What Auth0's Management API documents of `password_options.complexity`.
+COMPLEXITY = {
+    "min_length",
+    "character_types",
+    "character_type_rule",
+    "identical_characters",
+    "sequential_characters",
+    "max_length_exceeded",
+}
+
 MIN_TICKET_LIFETIME = timedelta(minutes=5)
 
 # Applications of machines: no person, no password, no page.
@@ -320,6 +330,13 @@ def _legacy_values(plan: Plan, options: Fields) -> dict[str, Any]:
 
 def _flexible_values(plan: Plan, options: Fields) -> dict[str, Any]:
     complexity = options.raw("complexity") or {}
+    if isinstance(complexity, dict):
+        if unknown := sorted(map(str, complexity.keys() - COMPLEXITY)):
+            plan.note(
+                options,
+                _("complexity: nothing here for: %(names)s.") % {"names": ", ".join(unknown)},
+            )
+        complexity = {name: complexity[name] for name in complexity if name in COMPLEXITY}
     try:
         validate_options(complexity)
     except ValidationError as error:

@@ -169,6 +169,19 @@ def test_impossible_values_are_problems_with_their_path(name):
     assert complaint in problem
 
 
+@pytest.mark.parametrize("complexity", ["a text", [{}]])
+def test_complexity_of_another_type(complexity):
+    (problem,) = plan_of(minimal(password_options={"complexity": complexity})).problems
+    assert problem.startswith("databases[0].options.password_options.complexity: ")
+
+
+def test_what_is_new_in_complexity_is_told_and_the_rest_kept():
+    plan = plan_of(minimal(password_options={"complexity": {"min_length": 9, "emoji": "all"}}))
+    assert plan.problems == []
+    assert plan.connections[0].values["password_complexity"] == {"min_length": 9}
+    assert any("complexity: nothing here for: emoji" in note for note in plan.notes)
+
+
 def test_custom_is_no_level_of_auth0():
     assert plan_of(minimal(passwordPolicy="custom")).problems
 
