@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip -qq --no-input
 PYTEST := $(BIN)/python -m pytest --quiet -n auto --maxprocesses 4 --dist worksteal
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test lint clean port-is-free
+.PHONY: help demo test lint docs clean port-is-free
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -23,12 +23,16 @@ demo: port-is-free $(VENV)/.demo  ## run the example site (HOST=127.0.0.1 PORT=8
 	exec $(BIN)/python manage.py runserver --noreload $(HOST):$(PORT)
 
 test: $(VENV)/.test  ## run the tests that need no server and no browser
-	@$(PYTEST) -m "not (redis or browser or sdk or sites)" $(ARGS)
+	@$(PYTEST) -m "not (redis or wakeups or stress or browser or sdk or sites)" $(ARGS)
 
 lint: $(VENV)/.lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/python -m ruff check --quiet
 	@$(BIN)/python -m ruff format --check --quiet
 	@$(BIN)/python -m mypy --no-error-summary
+
+docs: $(VENV)/.docs  ## write the reference and build the documentation into build/docs
+	@$(BIN)/python -m tests.support.reference
+	@$(BIN)/python -m sphinx -W --keep-going -n -q -c docs . build/docs
 
 clean:  ## remove what these targets made, but not the demo's data in var/
 	@rm -rf $(VENV) build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from dbconnections import branding, delivery, links, passwords, tickets
 from dbconnections.accounts import ModelUserStore, get_store
+from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.models import (
     AllowedOrigin,
@@ -333,17 +334,54 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(current_state=self.value()) if self.value() else queryset
 
 
+class DeliveryFilter(admin.SimpleListFilter):
+    """What is due, failing or dead, and what the mail provider told."""
+
+    title = _("delivery")
+    parameter_name = "delivery"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return (
+            ("due", _("due now")),
+            ("failing", _("failing, to be tried again")),
+            ("dead", _("undeliverable")),
+            ("delivered", _("delivered")),
+            ("bounced", _("bounced")),
+            ("rejected", _("rejected")),
+            ("complained", _("reported as spam")),
+        )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "due":
+                return queryset.filter(due_at__lte=DatabaseNow())
+            case "failing":
+                return queryset.filter(due_at__isnull=False).exclude(last_error="")
+            case "dead":
+                return queryset.filter(undeliverable_at__isnull=False)
+            case "delivered" | "bounced" | "rejected" | "complained" as outcome:
+                return queryset.filter(**{f"{outcome}_at__isnull": False})
+        return queryset
+
+
 @admin.register(ResetTicket)
 class ResetTicketAdmin(admin.ModelAdmin):
     """Tickets are looked at, sent again and revoked, never written."""
 
-    list_display = ("requested_at", "submitted", "state", "client", "connection", "last_error")
+    list_display = ("requested_at", "submitted", "state", "what_became", "client", "connection")
     list_display_links = ("requested_at", "submitted")
     # A date hierarchy would need time zone tables, which many a MariaDB lacks.
-    list_filter = (StateFilter, "requested_at", "client", "connection", "password_given")
+    list_filter = (
+        StateFilter,
+        DeliveryFilter,
+        "requested_at",
+        "client",
+        "connection",
+        "password_given",
+    )
     list_select_related = ("client", "connection")
-    search_fields = ("email", "username", "sent_to", "ip")
-    search_help_text = _("Search by address, username or IP address.")
+    search_fields = ("email", "username", "sent_to", "ip", "=message_id")
+    search_help_text = _("Search by address, username, IP address or message ID.")
     actions = ("send_again", "revoke")
     fieldsets = (
         (None, {"fields": ("state", "timeline", "client", "connection")}),
@@ -363,7 +401,10 @@ class ResetTicketAdmin(admin.ModelAdmin):
         ),
         (_("By whom"), {"fields": ("requested_by", "ip", "user_agent", "caller")}),
         (_("Account"), {"fields": ("account", "sent_to")}),
-        (_("Delivery"), {"fields": ("due_at", "attempts", "last_error")}),
+        (
+            _("Delivery"),
+            {"fields": ("due_at", "attempts", "last_error", "message_id", "reject_reason")},
+        ),
     )
 
     class Media:
@@ -394,6 +435,23 @@ class ResetTicketAdmin(admin.ModelAdmin):
     @admin.display(description=_("state"))
     def state(self, ticket: ResetTicket) -> str:
         return str(TicketState(ticket.current_state).label)
+
+    @admin.display(description=_("delivery"), empty_value="-")
+    def what_became(self, ticket: ResetTicket) -> str | None:
+        """Return the last thing known of the mail: why it failed, or what the provider told."""
+        if ticket.last_error:
+            return ticket.last_error
+        reports = (
+            (ticket.delivered_at, _("delivered"), ""),
+            (ticket.bounced_at, _("bounced"), ticket.reject_reason),
+            (ticket.rejected_at, _("rejected"), ticket.reject_reason),
+            (ticket.complained_at, _("reported as spam"), ""),
+        )
+        told = [(time, text, reason) for time, text, reason in reports if time]
+        if not told:
+            return None
+        _time, text, reason = max(told, key=lambda report: report[0])
+        return f"{text}: {reason}" if reason else str(text)
 
     @admin.display(description=_("timeline"))
     def timeline(self, ticket: ResetTicket) -> str:

@@ -1,5 +1,7 @@
 """The app's configuration."""
 
+from importlib.util import find_spec
+
 from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +21,10 @@ class DbConnectionsConfig(AppConfig):
 
         # Of the user model alone: a receiver for all would slow every model's deletion.
         post_delete.connect(forget_user, sender=settings.AUTH_USER_MODEL)
+
+        # Its backends and webhooks work without being listed in INSTALLED_APPS.
+        if find_spec("anymail"):
+            from dbconnections import tracking  # noqa: F401
 
         if apps.is_installed("drf_spectacular"):
             from dbconnections.api import schema  # noqa: F401

@@ -1,8 +1,10 @@
 """Log records for every step, made by receivers of the app's own signals.
 
 Each record of the logger ``dbconnections`` carries Auth0's event code in ``event``: ``scpr`` and
-``fcpr`` for success and failure of a request, ``scp`` and ``fcp`` of a change. No record holds a
-token, a link, a password or an address.
+``fcpr`` for success and failure of a request, ``scp`` and ``fcp`` of a change. Its child
+``dbconnections.delivery`` adds what Auth0 has no code for: ``delivery`` for each attempt at a mail,
+``tracking`` for each report of a mail provider. No record holds a token, a link, a password or an
+address.
 """
 
 import logging
@@ -14,6 +16,7 @@ from dbconnections import signals
 from dbconnections.models import ResetTicket
 
 logger = logging.getLogger("dbconnections")
+delivery_logger = logging.getLogger("dbconnections.delivery")
 
 
 @receiver(signals.reset_requested)
@@ -24,6 +27,27 @@ def log_requested(ticket: ResetTicket, **kwargs: object) -> None:
 @receiver(signals.reset_sent)
 def log_sent(ticket: ResetTicket, **kwargs: object) -> None:
     logger.info("Password reset mail sent.", extra=facts("scpr", ticket))
+
+
+@receiver(signals.delivery_attempted)
+def log_attempt(
+    ticket: ResetTicket, outcome: str, attempts: int, waited: float, **kwargs: object
+) -> None:
+    extra = {
+        "event": "delivery",
+        "ticket": str(ticket.pk),
+        "outcome": outcome,
+        "attempts": attempts,
+        "waited": round(waited, 3),
+    }
+    delivery_logger.info("Delivery: %s.", outcome, extra=extra)
+
+
+@receiver(signals.delivery_reported)
+def log_report(ticket_id: object, outcome: str, reason: str, **kwargs: object) -> None:
+    extra = {"event": "tracking", "ticket": str(ticket_id), "outcome": outcome, "reason": reason}
+    level = logging.INFO if outcome == "delivered" else logging.WARNING
+    delivery_logger.log(level, "Mail provider: %s.", outcome, extra=extra)
 
 
 @receiver(signals.reset_handed_over)

@@ -138,6 +138,18 @@ class Settings:
         "Reset mails an address gets at most within each period, administrators' aside. Further "
         "requests are answered as ever, but nothing is sent.",
     )
+    COALESCE_WINDOW = Setting(
+        timedelta(minutes=1),
+        "Requests for one account this close together get one mail, as when a client that waited "
+        "in vain asks again. Longer, it would withhold the mail from a person who looked for it "
+        "and asks on purpose. 0 switches it off.",
+    )
+    BOUNCE_WINDOW = Setting(
+        timedelta(days=1),
+        "How long nothing but an administrator's mail goes to an address that bounced for good, as "
+        "django-anymail tells. Longer, it would lock people out whose mail server was wrong for an "
+        "hour; shorter, a dead mailbox would hurt the sender's reputation. 0 switches it off.",
+    )
     FROM_EMAIL = Setting("", "Sender of the mails; empty means `DEFAULT_FROM_EMAIL`.")
     MAIL_SHOWS_IP = Setting(
         False,
@@ -163,10 +175,16 @@ class Settings:
         20, "Mails a worker claims at a time and sends over one connection.", minimum=1
     )
     DELIVERY_MAX_ATTEMPTS = Setting(
-        12, "Attempts to send one mail; after the last it is undeliverable.", minimum=1
+        12,
+        "Attempts in a row at one mail that may end without a word from the mail server: the "
+        "worker died, or an error of the code kept the mail from being made. After the last it is "
+        "undeliverable. A mail server that puts a mail off is asked until its link expires.",
+        minimum=1,
     )
     DELIVERY_MAX_DELAY = Setting(
-        timedelta(minutes=15), "Longest pause between two attempts; pauses double from 10 s."
+        timedelta(minutes=15),
+        "Longest pause between two attempts; pauses double from 10 s.",
+        minimum=timedelta(seconds=30),
     )
     EMAIL_TIMEOUT = Setting(
         timedelta(seconds=30),

@@ -4,16 +4,15 @@ A ticket is due when ``due_at`` has come. A worker claims it by moving ``due_at`
 lease, so a ticket whose worker died becomes due again by itself. An attempt is counted before it
 is made, so that a ticket that kills its worker cannot do so for ever. What follows from that: a
 mail may be sent twice when a worker dies between sending and noting it, with the same link, and
-none is lost.
+none is lost. What a failure means for the next attempt is said by `failures`.
 """
 
 import contextlib
 import logging
 import os
 import random
-import smtplib
-import ssl
 import threading
+import time
 import traceback
 from collections import Counter
 from datetime import timedelta
@@ -29,6 +28,7 @@ from dbconnections import mail, signals, tickets
 from dbconnections.accounts import Account, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
+from dbconnections.failures import Failure, NotSent, Undeliverable, classify, describe
 from dbconnections.models import ResetTicket, TicketState
 from dbconnections.tickets import database, retrying, writing
 
@@ -38,13 +38,15 @@ logger = logging.getLogger("dbconnections")
 
 FIRST_DELAY = timedelta(seconds=10)
 
+# How long the mail after a change is tried: as long as mail servers try theirs (RFC 5321, 4.5.4.1),
+# and not by the ticket, which has ended. A link is tried until it expires.
+NOTICE_PERIOD = timedelta(days=5)
 
-class Undeliverable(Exception):
-    """Another attempt would fail as well."""
+# Longest time for which the thread lets its work lie.
+MAX_LINGER = timedelta(seconds=1)
 
-
-class NotSent(Exception):
-    """The backend says that it has sent nothing."""
+# Longer than a ticket, used or not, can have a mail to come; keeps counting off old rows.
+_OUTBOX_PERIOD = timedelta(days=14)
 
 
 def deliver_due(stop: threading.Event | None = None) -> Counter[str]:
@@ -72,10 +74,11 @@ def deliver_due(stop: threading.Event | None = None) -> Counter[str]:
 def send_again(ticket: ResetTicket) -> bool:
     """Make an open ticket due once more, at an administrator's wish; the link stays the same.
 
-    Returns whether the ticket was open. Mail caps do not apply to a ticket already mailed.
+    Returns whether the ticket was open. Neither mail caps nor a bounce hold up a ticket already
+    mailed.
     """
     due = ResetTicket.objects.open().filter(pk=ticket.pk)
-    made_due = due.update(due_at=DatabaseNow(), claim=None, attempts=0, last_error="")
+    made_due = due.update(due_at=DatabaseNow(), claim=None, attempts=0, unanswered=0, last_error="")
     if made_due:
         wake_after_commit()
     return bool(made_due)
@@ -92,20 +95,39 @@ def next_due() -> timedelta | None:
     return max(pause, timedelta())
 
 
+def next_retry() -> timedelta | None:
+    """Return how long until what was put off is due, None if nothing is soon.
+
+    A ticket that a worker holds does not count: that worker asks as well when it is done, and
+    what it left behind if it died is for the command, as is what waits longer than any retry.
+    """
+    longest = DatabaseNow() + settings.DELIVERY_MAX_DELAY * 2
+    put_off = ResetTicket.objects.filter(claim=None, due_at__gt=DatabaseNow(), due_at__lte=longest)
+    first = put_off.order_by("due_at").values_list("due_at", DatabaseNow()).first()
+    if first is None:
+        return None
+    due_at, now = first
+    pause: timedelta = due_at - now
+    return pause
+
+
 def status() -> dict[str, float]:
-    """Return how many mails are due, failing and dead, and how overdue the oldest is.
+    """Return how many mails are due, failing, dead and bounced, and how overdue the oldest is.
 
     ``failing`` are those whose last attempt failed; ``dead_last_day`` those given up within a
-    day. Times are in seconds.
+    day; ``bounced_last_day`` those that a mail provider says bounced for good. Times are in
+    seconds.
     """
     due = ResetTicket.objects.filter(due_at__lte=DatabaseNow())
     oldest = due.order_by("due_at").values_list("due_at", DatabaseNow()).first()
     waiting = ResetTicket.objects.filter(due_at__isnull=False)
     day_ago = DatabaseNow() - timedelta(days=1)
+    recent = ResetTicket.objects.filter(requested_at__gt=DatabaseNow() - _OUTBOX_PERIOD)
     return {
         "due": due.count(),
         "failing": waiting.exclude(last_error="").count(),
-        "dead_last_day": ResetTicket.objects.filter(undeliverable_at__gt=day_ago).count(),
+        "dead_last_day": recent.filter(undeliverable_at__gt=day_ago).count(),
+        "bounced_last_day": recent.filter(bounced_at__gt=day_ago).count(),
         "oldest_due_seconds": (oldest[1] - oldest[0]).total_seconds() if oldest else 0.0,
     }
 
@@ -135,24 +157,39 @@ def _claim() -> tuple[UUID, list[UUID]] | None:
 def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
     mine = Q(pk=ticket_id, claim=claim)
     begun = ResetTicket.objects.filter(mine).update(
-        attempts=F("attempts") + 1, due_at=DatabaseNow() + settings.DELIVERY_LEASE
+        attempts=F("attempts") + 1,
+        unanswered=F("unanswered") + 1,
+        due_at=DatabaseNow() + settings.DELIVERY_LEASE,
     )
     if not begun:
         return "taken"
-    ticket = ResetTicket.objects.whole().filter(mine).first()
+    ticket = ResetTicket.objects.whole().annotate(begun_at=DatabaseNow()).filter(mine).first()
     if ticket is None:
         return "taken"
+    begun_by_clock = time.monotonic()
+    outcome = _attempt(ticket, claim, mailer)
+    if outcome != "taken":
+        # By the database's clock until it was claimed, by this machine's for the seconds since.
+        waiting = ticket.begun_at - (ticket.used_at or ticket.requested_at)
+        waited = waiting.total_seconds() + time.monotonic() - begun_by_clock
+        signals.delivery_attempted.send_robust(
+            ResetTicket, ticket=ticket, outcome=outcome, attempts=ticket.attempts, waited=waited
+        )
+    return outcome
+
+
+def _attempt(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
     try:
-        if ticket.attempts > settings.DELIVERY_MAX_ATTEMPTS:
+        if ticket.unanswered > settings.DELIVERY_MAX_ATTEMPTS:
             # It has taken its workers with it; the last attempt never got to say so.
-            raise Undeliverable("Too many attempts.")
+            raise Undeliverable("Too many attempts ended without a word.")
         if ticket.used_at:
             return _notify(ticket, claim, mailer)
         return _send_link(ticket, claim, mailer)
     except tickets.Taken:
         return "taken"
     except tickets.Unmailable as ending:
-        tickets.end(ticket, claim, ending.state)
+        tickets.end(ticket, claim, ending.state, ending.reason)
         return ending.state.value
     except Exception as error:
         failure = error
@@ -168,7 +205,10 @@ def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
 
 def _send_link(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
     if ticket.current_state == TicketState.EXPIRED:
-        # Too late to mail, or the visit that erases a sealed password.
+        if not ticket.sent_at and not ticket.handed_over_at:
+            # No worker came in time, and an administrator is to see that.
+            raise Undeliverable("The link expired before it could be sent.")
+        # The visit that erases a sealed password.
         raise tickets.Unmailable(TicketState.EXPIRED)
     if not ticket.serves:
         raise Undeliverable("Client or connection is no longer active.")
@@ -186,7 +226,7 @@ def _note_sent(ticket: ResetTicket, claim: UUID, account: Account) -> None:
         # Locked, so that a newer ticket being bound at this moment is seen by one of the two.
         get_store(ticket.connection.user_store).get(account.id, for_update=True)
         noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
-            sent_at=DatabaseNow(), due_at=erasing, claim=None, last_error=""
+            sent_at=DatabaseNow(), due_at=erasing, claim=None, unanswered=0, last_error=""
         )
         if not noted:
             # The person was quicker and the ticket is used: its next mail stays due.
@@ -205,11 +245,23 @@ def _notify(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
     mailboxes = {canonical(address): address for address in addresses}
     if account is None or not mailboxes:
         raise Undeliverable("The account is gone or has no address.")
+    refused: list[Exception] = []
     for address in mailboxes.values():
-        _send(mailer, mail.changed_message(ticket, account, to=address))
+        try:
+            _send(mailer, mail.changed_message(ticket, account, to=address))
+        except Exception as error:
+            # An address given up since is no reason not to tell the other one.
+            if classify(error) != Failure.PERMANENT:
+                raise
+            refused.append(error)
+            _close_quietly(mailer)
+    if len(refused) == len(mailboxes):
+        raise refused[0]
     noted = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
     retrying(
-        lambda: noted.update(notified_at=DatabaseNow(), due_at=None, claim=None, last_error="")
+        lambda: noted.update(
+            notified_at=DatabaseNow(), due_at=None, claim=None, unanswered=0, last_error=""
+        )
     )
     return "notified"
 
@@ -225,48 +277,39 @@ def _send(mailer: BaseEmailBackend, message: EmailMultiAlternatives) -> None:
 
 
 def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str:
-    reason = _describe(error)
-    if _is_permanent(error) or ticket.attempts >= settings.DELIVERY_MAX_ATTEMPTS:
-        ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(last_error=reason)
+    reason = describe(error)
+    failure = classify(error)
+    delay = timedelta()
+    if failure == Failure.UNKNOWN and ticket.unanswered >= settings.DELIVERY_MAX_ATTEMPTS:
+        failure = Failure.PERMANENT
+    if failure != Failure.PERMANENT:
+        delay = _pause(ticket)
+        if not delay:
+            reason = f"{reason}. The link expires before another attempt."
+            failure = Failure.PERMANENT
+    if failure == Failure.PERMANENT:
         log_failure("Giving up a mail: %s.", logging.ERROR, error, ticket)
-        tickets.end(ticket, claim, TicketState.UNDELIVERABLE)
+        tickets.end(ticket, claim, TicketState.UNDELIVERABLE, reason)
         return TicketState.UNDELIVERABLE.value
-    # Jitter keeps a server that comes back from meeting all retries at once.
-    jitter = random.uniform(0.75, 1.25)  # noqa: S311 (spreads load only)
-    doubled = FIRST_DELAY * 2 ** min(ticket.attempts - 1, 16)
-    delay = min(doubled * jitter, settings.DELIVERY_MAX_DELAY)
+    # An answer clears the count of those that never came.
+    answered = {"unanswered": 0} if failure == Failure.TRANSIENT else {}
     ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(
-        last_error=reason, due_at=DatabaseNow() + delay, claim=None
+        last_error=reason, due_at=DatabaseNow() + delay, claim=None, **answered
     )
     log_failure("A mail failed and will be tried again: %s.", logging.WARNING, error, ticket)
     return "retry"
 
 
-def _is_permanent(error: Exception) -> bool:
-    """Say whether trying again is pointless: the server's 5xx for this mail, or a bad address."""
-    match error:
-        case ssl.SSLError():
-            # Some are a ValueError by birth; the next certificate may be a good one.
-            return False
-        case Undeliverable() | ValueError():
-            return True
-        case smtplib.SMTPRecipientsRefused(recipients=recipients):
-            return all(500 <= code < 600 for code, _text in recipients.values())
-        case smtplib.SMTPDataError(smtp_code=code):
-            return 500 <= code < 600
-    return False
-
-
-def _describe(error: Exception) -> str:
-    """Name an error without its text, which may quote an address or the mail."""
-    if isinstance(error, Undeliverable):
-        return str(error)
-    codes: list[object] = []
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        codes = [code for code, _text in error.recipients.values()]
-    elif isinstance(error, smtplib.SMTPResponseException):
-        codes = [error.smtp_code]
-    return " ".join([type(error).__name__, *map(str, codes)])[:200]
+def _pause(ticket: ResetTicket) -> timedelta:
+    """Return how long to wait before the next attempt; zero where there is to be none."""
+    # Jitter keeps a server that comes back from meeting all retries at once.
+    jitter = random.uniform(0.75, 1)  # noqa: S311 (spreads load only)
+    doubled = FIRST_DELAY * 2 ** min(ticket.attempts - 1, 16)
+    pause = min(doubled, settings.DELIVERY_MAX_DELAY) * jitter
+    ends_at = ticket.used_at + NOTICE_PERIOD if ticket.used_at else ticket.expires_at
+    # Never past the end, but ever closer to it: half of what is left, down to the first pause.
+    left: timedelta = (ends_at - ticket.begun_at) / 2
+    return min(pause, left) if left >= FIRST_DELAY else timedelta()
 
 
 def log_failure(
@@ -277,7 +320,7 @@ def log_failure(
     Both may hold the link. Call it outside the error's handler.
     """
     where = "".join(traceback.format_tb(error.__traceback__))
-    reason = _describe(error)
+    reason = describe(error)
     extra = {"event": "fcpr", "reason": reason, "where": where}
     if ticket:
         extra["ticket"] = str(ticket.pk)
@@ -306,11 +349,9 @@ def _wake() -> None:
         case "thread":
             delivery_thread.wake()
         case "task":
-            from dbconnections.tasks import deliver_reset_emails
+            from dbconnections.tasks import enqueue
 
-            deliver_reset_emails.using(
-                backend=settings.TASK_BACKEND, queue_name=settings.TASK_QUEUE
-            ).enqueue()
+            enqueue()
 
 
 class DeliveryThread:
@@ -344,6 +385,9 @@ class DeliveryThread:
 
     def _deliver(self) -> bool:
         """Deliver once and wait for more; return False when this thread is to end."""
+        # Requests that follow are slower while this process renders a mail. Begun at once, that
+        # would tell whoever times the next request whether there was one to render.
+        time.sleep(random.uniform(0, MAX_LINGER.total_seconds()))  # noqa: S311 (no secret)
         self._called.clear()
         failure: Exception | None = None
         close_old_connections()

@@ -492,6 +492,7 @@ class TicketState(models.TextChoices):
     REVOKED = "revoked", _("revoked")
     SUPERSEDED = "superseded", _("superseded by a newer one")
     NO_ACCOUNT = "no_account", _("no account")
+    COALESCED = "coalesced", _("answered by another mail")
     SUPPRESSED = "suppressed", _("suppressed: too many mails")
     UNDELIVERABLE = "undeliverable", _("undeliverable")
     EXPIRED = "expired", _("expired")
@@ -504,6 +505,7 @@ _ENDINGS = (
     ("revoked_at", TicketState.REVOKED),
     ("superseded_at", TicketState.SUPERSEDED),
     ("no_account_at", TicketState.NO_ACCOUNT),
+    ("coalesced_at", TicketState.COALESCED),
     ("suppressed_at", TicketState.SUPPRESSED),
     ("undeliverable_at", TicketState.UNDELIVERABLE),
 )
@@ -512,6 +514,8 @@ _PROGRESS = (
     ("sent_at", TicketState.SENT),
     ("handed_over_at", TicketState.HANDED_OVER),
 )
+# What a mail provider reports of the mail with the link; no state, for the link works all the same.
+_REPORTS = ("delivered_at", "bounced_at", "rejected_at", "complained_at")
 
 
 class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
@@ -661,14 +665,44 @@ class ResetTicket(models.Model):
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
     superseded_at = models.DateTimeField(_("superseded"), null=True, blank=True)
     no_account_at = models.DateTimeField(_("no account"), null=True, blank=True)
+    coalesced_at = models.DateTimeField(
+        _("coalesced"),
+        null=True,
+        blank=True,
+        help_text=_("The same was asked a moment before, and its mail is the answer to both."),
+    )
     suppressed_at = models.DateTimeField(_("suppressed"), null=True, blank=True)
     undeliverable_at = models.DateTimeField(_("undeliverable"), null=True, blank=True)
+
+    message_id = models.CharField(
+        _("message ID"),
+        max_length=255,
+        blank=True,
+        help_text=_("What the mail provider calls the mail with the link."),
+    )
+    delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
+    bounced_at = models.DateTimeField(
+        _("bounced"), null=True, blank=True, help_text=_("The address takes no mail.")
+    )
+    rejected_at = models.DateTimeField(
+        _("rejected"),
+        null=True,
+        blank=True,
+        help_text=_("Provider or mailbox refused this mail; another may be taken."),
+    )
+    complained_at = models.DateTimeField(_("reported as spam"), null=True, blank=True)
+    reject_reason = models.CharField(_("reason"), max_length=64, blank=True)
 
     wrong_retypes = models.PositiveSmallIntegerField(_("wrong retypes"), default=0)
 
     due_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     claim = models.UUIDField(null=True, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    unanswered = models.PositiveSmallIntegerField(
+        _("unanswered attempts"),
+        default=0,
+        help_text=_("The last ones in a row that never got as far as a mail server's answer."),
+    )
     last_error = models.CharField(_("last error"), max_length=200, blank=True)
 
     objects = ResetTicketManager()
@@ -676,6 +710,8 @@ class ResetTicket(models.Model):
     # Annotated by `with_state()` and `whole()`.
     current_state: str
     serves: bool
+    # Annotated by delivery: when it took the ticket up, by the database's clock.
+    begun_at: datetime
 
     class Meta:
         verbose_name = _("reset ticket")
@@ -687,6 +723,7 @@ class ResetTicket(models.Model):
             models.Index(fields=["account", "requested_at"], name="dbconnections_ticket_account"),
             models.Index(fields=["mailbox", "sent_at"], name="dbconnections_ticket_mailbox"),
             models.Index(fields=["requested_at"], name="dbconnections_ticket_age"),
+            models.Index(fields=["message_id"], name="dbconnections_ticket_message"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -727,6 +764,7 @@ class ResetTicket(models.Model):
             "requested_at",
             "handed_over_at",
             "sent_at",
+            *_REPORTS,
             "opened_at",
             "notified_at",
             *endings,

@@ -7,6 +7,8 @@ A receiver's exception is logged by Django and never reaches the person. ``sende
 from django.dispatch import Signal
 
 __all__ = [
+    "delivery_attempted",
+    "delivery_reported",
     "password_changed",
     "reset_handed_over",
     "reset_refused",
@@ -20,6 +22,19 @@ reset_requested = Signal()
 
 reset_sent = Signal()
 """The mail with the link was handed to the mail server: ``ticket``, ``account``."""
+
+delivery_attempted = Signal()
+"""A worker is done with a ticket for now: ``ticket``, ``outcome``, ``attempts``, ``waited``.
+
+``outcome`` is ``sent``, ``notified``, ``retry`` or how the ticket ended, as a ``TicketState``.
+``waited`` is the seconds since the request; for the mail after a change, since that.
+"""
+
+delivery_reported = Signal()
+"""A mail provider told of a mail with a link: ``ticket_id``, ``outcome``, ``reason``.
+
+``outcome`` is ``delivered``, ``bounced``, ``rejected`` or ``complained``.
+"""
 
 reset_handed_over = Signal()
 """A back end got the link, to deliver it itself: ``ticket``, ``account``, ``caller_id``."""

@@ -1,10 +1,11 @@
-"""The life of a reset ticket: `issue`, `bind`, `open`, `redeem`, `revoke`, `end`.
+"""The life of a reset ticket: `issue`, `bind`, `open`, `redeem`, `revoke`, `end`, `report`.
 
 A request becomes a ticket, before anyone knows whether there is such an account. Delivery has the
 account found and the ticket bound to it, and mails the link, or ends the ticket; `hand_over` does
 all of that at once for a back end that delivers the link itself. Opening the link changes nothing.
-Redeeming it sets the password, once. Nothing else changes a ticket's state; what is delivery's own
-is when to try next, how often it has, and when a mail went out.
+Redeeming it sets the password, once. What a mail provider tells of the mail is noted by `report`.
+Nothing else changes a ticket's state; what is delivery's own is when to try next, how often it has,
+and when a mail went out.
 """
 
 import random
@@ -13,11 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import OperationalError, models, router, transaction
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
@@ -65,11 +67,15 @@ class TicketRefused(Exception):
 
 
 class Unmailable(Exception):
-    """A ticket is not going to be mailed; ``state`` is how it ends instead."""
+    """A ticket is not going to be mailed; ``state`` is how it ends instead.
 
-    def __init__(self, state: TicketState) -> None:
+    ``reason`` is a sentence for administrators where the state alone does not say why.
+    """
+
+    def __init__(self, state: TicketState, reason: str = "") -> None:
         super().__init__(state.value)
         self.state = state
+        self.reason = reason
 
 
 class NotPermitted(Exception):
@@ -232,9 +238,14 @@ def _bind(ticket: ResetTicket, claim: UUID) -> tuple[Account, dict[str, str]]:
             raise Unmailable(TicketState.SUPERSEDED)
         if ticket.sent_to:
             return account, {}
+        mailbox = canonical(account.email)
+        if not ticket.requested_by:
+            if _has_twin(ticket, account, fingerprint, is_split=bool(found[1:])):
+                raise Unmailable(TicketState.COALESCED)
+            if _has_bounced(mailbox):
+                raise Unmailable(TicketState.UNDELIVERABLE, reason=BOUNCED_BEFORE)
         if _has_newer(ticket, account):
             raise Unmailable(TicketState.SUPERSEDED)
-        mailbox = canonical(account.email)
         if not ticket.requested_by and _is_capped(mailbox):
             raise Unmailable(TicketState.SUPPRESSED)
         bound: dict[str, str] = {
@@ -258,18 +269,21 @@ def _first_of_address(store: UserStore, account_id: str) -> str:
     return sharing[0].id if sharing else account_id
 
 
-def end(ticket: ResetTicket, claim: UUID, state: TicketState) -> None:
+def end(ticket: ResetTicket, claim: UUID, state: TicketState, reason: str = "") -> None:
     """Close a ticket that is not going to be mailed, and erase what it has sealed.
 
-    A link mailed before goes on working when mailing it once more fails.
+    A link mailed before goes on working when mailing it once more fails. ``reason``, at most 200
+    characters and without any address or link, is kept for administrators.
     """
     mine = ResetTicket.objects.filter(pk=ticket.pk, claim=claim)
+    said = {"last_error": reason} if reason else {}
     is_out = ticket.sent_at or ticket.handed_over_at
     if is_out and state == TicketState.UNDELIVERABLE:
-        mine.update(claim=None, due_at=ticket.expires_at if ticket.sealed_password else None)
+        erasing = ticket.expires_at if ticket.sealed_password else None
+        mine.update(claim=None, due_at=erasing, **said)
         return
     column = _ENDING_COLUMNS.get(state)
-    _close(mine, **{column: DatabaseNow()} if column else {})
+    _close(mine, **{column: DatabaseNow()} if column else {}, **said)
     if not is_out:
         _say_refused(state.value, ticket, stage="request")
 
@@ -367,6 +381,7 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
             # Due again, for the mail that tells of the change.
             due_at=DatabaseNow(),
             attempts=0,
+            unanswered=0,
             last_error="",
         )
         if not used:
@@ -424,9 +439,48 @@ def revoke(ticket_id: UUID, reason: str) -> bool:
 
 
 def revoke_all(reason: str) -> int:
-    """Close every open ticket for good; return how many there were. Raises ``Busy``."""
+    """Close every open ticket for good, in batches; return how many there were. Raises ``Busy``."""
     ticket_ids = retrying(lambda: list(ResetTicket.objects.open().values_list("pk", flat=True)))
-    return sum(revoke(ticket_id, reason) for ticket_id in ticket_ids)
+    revoked = 0
+    for start in range(0, len(ticket_ids), _REVOKED_AT_ONCE):
+        batch = ticket_ids[start : start + _REVOKED_AT_ONCE]
+        closed = retrying(partial(_revoke_batch, batch))
+        for ticket_id in closed:
+            _say_revoked(ticket_id, reason)
+        revoked += len(closed)
+    return revoked
+
+
+def _revoke_batch(ticket_ids: list[UUID]) -> list[UUID]:
+    """Close those of the tickets that are still open; return which."""
+    with writing():
+        # Locked, so that none is used between being counted and being closed.
+        still_open = ResetTicket.objects.open().filter(pk__in=ticket_ids).select_for_update()
+        closed = list(still_open.values_list("pk", flat=True))
+        _close(ResetTicket.objects.filter(pk__in=closed), revoked_at=DatabaseNow())
+    return closed
+
+
+def report(ticket_id: UUID, outcome: str, *, reason: str = "", message_id: str = "") -> bool:
+    """Note what a mail provider tells of the mail with the link; return whether it was news.
+
+    ``outcome`` is ``accepted``, ``delivered``, ``bounced`` (the address takes no mail),
+    ``rejected`` (this mail was refused, another may not be) or ``complained``. It changes
+    nothing about the link. ``reason``, of at most 64 characters, holds no text of the provider's.
+    The first report of its kind counts: providers repeat theirs.
+    """
+    this = ResetTicket.objects.filter(pk=ticket_id)
+    if outcome == "accepted":
+        return bool(retrying(lambda: this.update(message_id=message_id)))
+    column = _REPORT_COLUMNS[outcome]
+    news = this.filter(**{f"{column}__isnull": True})
+    said = {"reject_reason": reason} if reason else {}
+    noted = retrying(lambda: news.update(**{column: DatabaseNow()}, **said))
+    if noted:
+        signals.delivery_reported.send_robust(
+            ResetTicket, ticket_id=ticket_id, outcome=outcome, reason=reason
+        )
+    return bool(noted)
 
 
 def supersede(newer: ResetTicket, account_id: str) -> None:
@@ -464,7 +518,20 @@ def writing() -> Iterator[None]:
 
 _FIRST_OPENED = Coalesce("opened_at", DatabaseNow())
 
+# Few enough to lock for a moment only.
+_REVOKED_AT_ONCE = 500
+
+BOUNCED_BEFORE = "Not sent: an earlier mail to this address bounced."
+
+_REPORT_COLUMNS = {
+    "delivered": "delivered_at",
+    "bounced": "bounced_at",
+    "rejected": "rejected_at",
+    "complained": "complained_at",
+}
+
 _ENDING_COLUMNS = {
+    TicketState.COALESCED: "coalesced_at",
     TicketState.NO_ACCOUNT: "no_account_at",
     TicketState.SUPPRESSED: "suppressed_at",
     TicketState.SUPERSEDED: "superseded_at",
@@ -477,6 +544,7 @@ _ENDED = {
     TicketState.SUPERSEDED: Reason.SUPERSEDED,
     TicketState.EXPIRED: Reason.EXPIRED,
     TicketState.NO_ACCOUNT: Reason.CLOSED,
+    TicketState.COALESCED: Reason.CLOSED,
     TicketState.SUPPRESSED: Reason.CLOSED,
     TicketState.UNDELIVERABLE: Reason.CLOSED,
 }
@@ -492,6 +560,44 @@ def _has_newer(ticket: ResetTicket, account: Account) -> bool:
     others = ResetTicket.objects.of_account(account.id, ticket.connection.user_store)
     is_out = Q(sent_at__isnull=False) | Q(handed_over_at__isnull=False)
     return bool(others.filter(is_out, requested_at__gt=ticket.requested_at).exists())
+
+
+def _has_twin(ticket: ResetTicket, account: Account, fingerprint: str, *, is_split: bool) -> bool:
+    """Say whether another ticket's link answers this request as well.
+
+    It was asked for within ``COALESCE_WINDOW`` of this one, before or after, for the same account
+    through the same client and connection, with the same password or none; it still works, and
+    has been mailed or is about to be. The times of the requests count, not those of the mails: what
+    a person asks for on purpose must not depend on how busy the workers are.
+    """
+    window = settings.COALESCE_WINDOW
+    twins = ResetTicket.objects.redeemable().filter(
+        Q(sent_at__isnull=False) | Q(due_at__isnull=False),
+        account=account.id,
+        fingerprint=fingerprint,
+        client=ticket.client,
+        connection=ticket.connection,
+        organization=ticket.organization,
+        password_given=ticket.password_given,
+        bounced_at__isnull=True,
+        rejected_at__isnull=True,
+        handed_over_at__isnull=True,
+        requested_at__gt=ticket.requested_at - window,
+        requested_at__lt=ticket.requested_at + window,
+    )
+    if is_split:
+        # Its mail has to have gone to all the accounts that this one would go to.
+        twins = twins.filter(email=ticket.email, username=ticket.username)
+    given = given_password(ticket)
+    return any(given_password(twin) == given for twin in twins.select_related("client"))
+
+
+def _has_bounced(mailbox: str) -> bool:
+    """Say whether the last thing known of a mailbox is that it takes no mail."""
+    mailed = ResetTicket.objects.filter(mailbox=mailbox)
+    recent = mailed.filter(bounced_at__gt=DatabaseNow() - settings.BOUNCE_WINDOW)
+    last = recent.aggregate(last=Max("bounced_at"))["last"]
+    return last is not None and not mailed.filter(delivered_at__gt=last).exists()
 
 
 def _is_capped(mailbox: str) -> bool:
@@ -515,7 +621,7 @@ def _split(ticket: ResetTicket, account_id: str) -> None:
     copy._state.adding = True
     copy.sealed_password = links.seal(given, copy.pk) if given else ""
     copy.account, copy.sent_to, copy.mailbox, copy.fingerprint = account_id, "", "", ""
-    copy.attempts, copy.claim = 0, None
+    copy.attempts, copy.unanswered, copy.claim = 0, 0, None
     copy.due_at = DatabaseNow()  # the INSERT resolves it
     copy.save(force_insert=True)
 

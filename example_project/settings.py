@@ -91,6 +91,11 @@ if BASE_URL_PARTS.scheme == "https":
     SECURE_HSTS_SECONDS = 3600
     if TRUST_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+        SECURE_SSL_REDIRECT = True
+    # Browsers remember it, for every host below this one: only whoever has the domain can say so.
+    if env.bool("HSTS_PRELOAD", False):
+        SECURE_HSTS_SECONDS = 365 * 24 * 3600
+        SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
 # Accounts
 
@@ -186,6 +191,7 @@ DBCONNECTIONS: dict[str, Any] = {
     "RATE_LIMIT": env.str("DBCONNECTIONS_RATE_LIMIT", "10/10 minutes"),
     "RATE_LIMIT_STORAGE": REDIS_URL or "memory://",
     "TRUSTED_PROXIES": int(TRUST_PROXY),
+    "WAKE_UP": env.str("DBCONNECTIONS_WAKE_UP", "thread"),
 }
 if DBCONNECTIONS["RATE_LIMIT"] == "0":
     DBCONNECTIONS |= {

@@ -531,6 +531,7 @@ STATES = {
     TicketState.REVOKED: {"opened_at": NOW, "revoked_at": NOW},
     TicketState.SUPERSEDED: {"superseded_at": NOW},
     TicketState.NO_ACCOUNT: {"sent_at": None, "no_account_at": NOW},
+    TicketState.COALESCED: {"sent_at": None, "coalesced_at": NOW},
     TicketState.SUPPRESSED: {"sent_at": None, "suppressed_at": NOW},
     TicketState.UNDELIVERABLE: {"sent_at": None, "undeliverable_at": NOW},
     TicketState.EXPIRED: {"expires_at": NOW - timedelta(days=1)},
@@ -592,6 +593,55 @@ def test_all_states_are_offered_as_filters(admin_client, tickets):
     assert len(response.context["cl"].result_list) == len(TicketState)
     offered = {link["href"] for link in parse(response).all("a") if "href" in link.attributes}
     assert {f"?state={state.value}" for state in TicketState} <= offered
+
+
+MAILS = {
+    "due": {"sent_at": None, "due_at": NOW - timedelta(hours=1)},
+    "failing": {"sent_at": None, "due_at": NOW + timedelta(hours=1), "last_error": "OSError"},
+    "dead": {"sent_at": None, "undeliverable_at": NOW, "last_error": "OSError"},
+    "delivered": {"delivered_at": NOW},
+    "bounced": {"bounced_at": NOW, "reject_reason": "550 5.1.1"},
+    "rejected": {"rejected_at": NOW, "reject_reason": "spam"},
+    "complained": {"delivered_at": NOW - timedelta(hours=1), "complained_at": NOW},
+}
+
+
+@pytest.fixture
+def mails() -> dict[str, ResetTicket]:
+    """A ticket of each kind that the filter knows, and one of none."""
+    MailedTicketFactory()
+    return {kind: MailedTicketFactory(**columns) for kind, columns in MAILS.items()}
+
+
+@pytest.mark.parametrize("kind", MAILS)
+def test_tickets_are_filtered_by_what_became_of_the_mail(admin_client, mails, kind):
+    response = admin_client.get(ALL_TICKETS, {"delivery": kind})
+    found = set(response.context["cl"].result_list)
+    expected = {mails[kind]} | ({mails["complained"]} if kind == "delivered" else set())
+    assert found == expected
+    offered = admin_client.get(ALL_TICKETS).text
+    assert f"?delivery={kind}" in offered
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("failing", "OSError"),
+        ("delivered", "delivered"),
+        ("bounced", "bounced: 550 5.1.1"),
+        ("rejected", "rejected: spam"),
+        ("complained", "reported as spam"),
+    ],
+)
+def test_list_says_what_became_of_each_mail(admin_client, mails, kind, shown):
+    page = parse(admin_client.get(ALL_TICKETS, {"delivery": kind, "q": mails[kind].email}))
+    assert page.one("td", class_="field-what_became").text == shown
+
+
+def test_timeline_has_what_the_provider_told(admin_client, mails):
+    page = admin_client.get(page_of(mails["complained"])).text
+    assert page.index("<b>delivered</b>") < page.index("<b>reported as spam</b>")
+    assert "<b>bounced</b>" in admin_client.get(page_of(mails["bounced"])).text
 
 
 def test_state_that_is_none_finds_nothing(admin_client, tickets):
@@ -747,7 +797,7 @@ def test_action_says_what_it_did(admin_client, tickets, action, one, several):
     fields["connection"] = tickets[TicketState.SENT].connection
     ticket = MailedTicketFactory(**fields)
     assert messages_in(act(admin_client, action, ticket)) == [one]
-    left = "7 tickets were left alone: they are used, revoked, expired or otherwise closed."
+    left = "8 tickets were left alone: they are used, revoked, expired or otherwise closed."
     assert messages_in(act(admin_client, action, *tickets.values())) == [several, left]
 
 

@@ -120,7 +120,7 @@ def test_request_is_told(app, connection, logged, told):
 def test_sending_is_told_with_the_circumstances(due, jane, caplog, told):
     caplog.set_level(logging.INFO, logger="dbconnections")
     deliver_due()
-    [record] = caplog.records
+    record, attempt = caplog.records
     assert record.getMessage() == "Password reset mail sent."
     assert {
         "event": "scpr",
@@ -134,21 +134,51 @@ def test_sending_is_told_with_the_circumstances(due, jane, caplog, told):
     [(name, carried)] = told
     assert name == "reset_sent"
     assert (carried["ticket"], carried["account"].user) == (due, jane)
+    assert attempt.name == "dbconnections.delivery"
+    assert (attempt.event, attempt.ticket, attempt.outcome) == ("delivery", str(due.pk), "sent")
+    assert attempt.attempts == 1
+    assert 0 <= attempt.waited < 60
+
+
+def test_every_attempt_is_told_with_how_often_and_how_long(due, jane, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, logger="dbconnections.delivery")
+    told = []
+
+    def listen(sender, **carried):
+        told.append((carried["ticket"], carried["outcome"], carried["attempts"]))
+
+    signals.delivery_attempted.connect(listen)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(EmailBackend, "send_messages", fail)
+            deliver_due()
+        ResetTicket.objects.update(due_at="2000-01-01T00:00Z")
+        let_pass(timedelta(minutes=10))
+        deliver_due()
+        tickets.redeem(due.pk, password=NEW)
+        deliver_due()
+    finally:
+        signals.delivery_attempted.disconnect(listen)
+    assert told == [(due, "retry", 1), (due, "sent", 2), (due, "notified", 1)]
+    waited = [r.waited for r in caplog.records if getattr(r, "event", "") == "delivery"]
+    assert waited[0] < 60
+    assert 600 <= waited[1] < 660, "since the request"
+    assert waited[2] < 60, "since the change"
 
 
 def cap(settings):
     settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"MAIL_CAPS": [(0, timedelta(days=1))]}
 
 
-UNSENT = {
-    "no_account": lambda settings, user: user.delete(),
-    "suppressed": lambda settings, user: cap(settings),
-    "expired": lambda settings, user: let_pass(timedelta(hours=2)),
-    "undeliverable": lambda settings, user: Connection.objects.update(is_active=False),
-}
+UNSENT = [
+    ("no_account", lambda settings, user: user.delete()),
+    ("suppressed", lambda settings, user: cap(settings)),
+    ("undeliverable", lambda settings, user: let_pass(timedelta(hours=2))),
+    ("undeliverable", lambda settings, user: Connection.objects.update(is_active=False)),
+]
 
 
-@pytest.mark.parametrize(("reason", "prepare"), UNSENT.items())
+@pytest.mark.parametrize(("reason", "prepare"), UNSENT)
 def test_request_that_is_not_mailed_is_told(due, jane, settings, logged, told, reason, prepare):
     prepare(settings, jane)
     deliver_due()
@@ -166,7 +196,7 @@ def test_failed_attempt_is_logged_and_told_to_nobody(due, monkeypatch, logged, t
 
 
 def test_last_failed_attempt_is_an_error(due, monkeypatch, logged):
-    ResetTicket.objects.update(attempts=11)
+    ResetTicket.objects.update(unanswered=11)
     monkeypatch.setattr(EmailBackend, "send_messages", fail)
     deliver_due()
     assert logged()[0] == ("ERROR", "fcpr", "RuntimeError", str(due.pk))
@@ -457,7 +487,7 @@ def test_failing_delivery_writes_neither_password_nor_link(
         client=legacy_app, connection=connection, email=jane.email, password=Secret(CANARY)
     )
     ticket = tickets.issue(request)
-    ResetTicket.objects.update(attempts=11)
+    ResetTicket.objects.update(unanswered=11)
     with monkeypatch.context() as patched:
         patched.setattr(where, name, failing)
         assert deliver_due() == {"undeliverable": 1}
@@ -478,7 +508,7 @@ def test_failing_template_writes_neither_password_nor_link(
         client=legacy_app, connection=connection, email=jane.email, password=Secret(CANARY)
     )
     ticket = tickets.issue(request)
-    ResetTicket.objects.update(attempts=11)
+    ResetTicket.objects.update(unanswered=11)
     assert deliver_due() == {"undeliverable": 1}
     assert admins()
     assert not leaks(reports() + dump(), CANARY, *tokens_of(ticket))

@@ -7,9 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
@@ -22,7 +24,13 @@ from dbconnections.accounts import ModelUserStore
 from dbconnections.delivery import deliver_due, delivery_thread, next_due, send_again
 from dbconnections.models import Client, Connection, ResetTicket, TicketState
 from dbconnections.secret import Secret
-from tests.factories import MailedTicketFactory, ResetTicketFactory, UserFactory
+from tests.factories import (
+    ClientFactory,
+    ConnectionFactory,
+    MailedTicketFactory,
+    ResetTicketFactory,
+    UserFactory,
+)
 from tests.support import processes
 from tests.support.mail import Sink, link_in, send_through, smtp, ticket_in
 from tests.support.time import let_pass, wait_until
@@ -114,6 +122,12 @@ def test_ticket_is_mailed_to_its_account_and_done(due, jane):
     assert deliver_due() == {}
 
 
+def test_ticket_notes_the_address_on_record_not_the_submitted_one(jane, app, connection):
+    ticket = ResetTicketFactory(client=app, connection=connection, email="JANE@example.com")
+    deliver_due()
+    assert now(ticket).sent_to == "jane@example.com"
+
+
 @pytest.mark.django_db
 def test_nothing_due_is_nothing_done():
     assert deliver_due() == {}
@@ -181,7 +195,7 @@ ENDS = {
     no_account: TicketState.NO_ACCOUNT,
     suppressed: TicketState.SUPPRESSED,
     superseded: TicketState.SUPERSEDED,
-    expired: TicketState.EXPIRED,
+    expired: TicketState.UNDELIVERABLE,
     client_inactive: TicketState.UNDELIVERABLE,
     connection_inactive: TicketState.UNDELIVERABLE,
     connection_not_for_the_client: TicketState.UNDELIVERABLE,
@@ -197,6 +211,12 @@ def test_ticket_that_is_not_sent_ends_and_keeps_no_password(sealed, jane, settin
     ticket = now(sealed)
     assert ticket.current_state == state
     assert (ticket.sealed_password, ticket.due_at, ticket.claim) == ("", None, None)
+
+
+def test_administrator_sees_that_nobody_sent_it_in_time(due):
+    let_pass(2 * HOUR)
+    deliver_due()
+    assert now(due).last_error == "The link expired before it could be sent."
 
 
 def test_given_password_is_erased_when_the_mailed_ticket_expires(sealed):
@@ -221,6 +241,15 @@ def test_ticket_being_sent_is_nobody_elses(due, on_send):
     assert deliver_due() == {"sent": 1}
     assert outcomes == [{}]
     assert len(mail.outbox) == 1
+
+
+def test_batch_that_waits_its_turn_is_nobody_elses(due, app, connection, on_send):
+    """Not only the ticket that is being sent."""
+    ask_for(UserFactory(), app, connection)
+    outcomes = []
+    on_send(lambda: outcomes.append(deliver_due()))
+    assert deliver_due() == {"sent": 2}
+    assert outcomes == [{}, {}]
 
 
 def test_ticket_whose_lease_is_over_is_due_again(due, on_send, settings):
@@ -320,7 +349,7 @@ def test_ticket_of_a_killed_worker_is_sent_after_its_lease(due, tmp_path):
 
 def test_ticket_that_kills_every_worker_is_given_up(sealed):
     # As the worker left it that was killed by the last attempt.
-    ResetTicket.objects.update(attempts=12, claim=uuid4())
+    ResetTicket.objects.update(attempts=12, unanswered=12, claim=uuid4())
     assert deliver_due() == {"undeliverable": 1}
     assert mail.outbox == []
     assert now(sealed).sealed_password == ""
@@ -381,17 +410,44 @@ def test_older_mail_is_sent_while_a_newer_one_fails(jane, app, connection, on_se
     assert deliver_due() == {"sent": 1}
 
 
-def test_mail_is_given_up_after_the_last_attempt(sealed, on_send, settings):
+def test_mail_that_cannot_be_made_is_given_up_after_the_last_attempt(sealed, on_send, settings):
     change(settings, DELIVERY_MAX_ATTEMPTS=3)
-    on_send(raises(OSError()))
+    on_send(raises(RuntimeError()))
     for outcome in ("retry", "retry", "undeliverable"):
         assert deliver_due() == {outcome: 1}
         make_due()
     assert deliver_due() == {}
     ticket = now(sealed)
-    assert (ticket.attempts, ticket.last_error, ticket.sealed_password) == (3, "OSError", "")
+    assert (ticket.attempts, ticket.last_error, ticket.sealed_password) == (3, "RuntimeError", "")
     with pytest.raises(tickets.TicketRefused, match="closed"):
         tickets.open(sealed.pk)
+
+
+def test_server_that_puts_a_mail_off_is_asked_until_the_link_expires(due, on_send, settings):
+    change(settings, DELIVERY_MAX_ATTEMPTS=3, DELIVERY_MAX_DELAY=timedelta(minutes=1))
+    on_send(raises(OSError()))
+    outcomes = []
+    while outcomes[-1:] != ["undeliverable"]:
+        outcomes.extend(deliver_due())
+        ticket = now(due)
+        assert ticket.current_state in (TicketState.REQUESTED, TicketState.UNDELIVERABLE)
+        if ticket.due_at:
+            assert ticket.due_at < ticket.expires_at, "no attempt is planned for after the end"
+            let_pass(next_due())
+    assert len(outcomes) > 60, "an hour, a minute between two attempts"
+    left = ticket.expires_at - ticket.undeliverable_at
+    assert left < timedelta(seconds=30)
+    assert ticket.last_error == "OSError. The link expires before another attempt."
+
+
+def test_only_attempts_in_a_row_without_an_answer_count(due, on_send, settings):
+    """A deployment now and then that ends a worker is not the ticket's fault."""
+    change(settings, DELIVERY_MAX_ATTEMPTS=2)
+    on_send(raises(OSError()))
+    for _ in range(3):
+        ResetTicket.objects.update(unanswered=1, due_at="2000-01-01T00:00Z")
+        assert deliver_due() == {"retry": 1}
+        assert now(due).unanswered == 0
 
 
 def find(self, *, email="", username=""):
@@ -473,6 +529,10 @@ def sink() -> Iterator[Sink]:
 @pytest.mark.parametrize(
     ("command", "reply", "outcome", "error"),
     [
+        ("CONNECT", "421 too many connections", "retry", "SMTPConnectError 421"),
+        ("CONNECT", "554 no service here", "retry", "SMTPConnectError 554"),
+        ("HELO", "421 shutting down", "retry", "SMTPHeloError 421"),
+        ("HELO", "550 whoever you are", "retry", "SMTPHeloError 550"),
         ("MAIL", "421 try later", "retry", "SMTPSenderRefused 421"),
         ("MAIL", "550 sender unknown", "retry", "SMTPSenderRefused 550"),
         ("RCPT", "421 jane@example.com: too busy", "retry", "SMTPRecipientsRefused 421"),
@@ -538,6 +598,12 @@ def test_mail_server_that_never_answers(due, settings):
 # Caps
 
 
+@pytest.fixture
+def uncoalesced(settings) -> None:
+    """Let requests of one moment each get a mail, for what is tested is how many there may be."""
+    change(settings, COALESCE_WINDOW=timedelta())
+
+
 def test_mailbox_gets_3_mails_in_15_minutes_and_6_in_a_day(jane, app, connection):
     minutes_later = [
         *[(0, "sent"), (1, "sent"), (1, "sent"), (1, "suppressed"), (11, "suppressed")],
@@ -550,6 +616,7 @@ def test_mailbox_gets_3_mails_in_15_minutes_and_6_in_a_day(jane, app, connection
         assert deliver_due() == {outcome: 1}, number
 
 
+@pytest.mark.usefixtures("uncoalesced")
 def test_last_link_works_after_any_number_of_further_requests(jane, app, connection):
     for _ in range(10):
         ask_for(jane, app, connection)
@@ -560,6 +627,7 @@ def test_last_link_works_after_any_number_of_further_requests(jane, app, connect
     assert jane.check_password(NEW.reveal())
 
 
+@pytest.mark.usefixtures("uncoalesced")
 def test_caps_are_those_of_the_site(jane, app, connection, settings):
     change(settings, MAIL_CAPS=[])
     for _ in range(8):
@@ -567,6 +635,7 @@ def test_caps_are_those_of_the_site(jane, app, connection, settings):
         assert deliver_due() == {"sent": 1}
 
 
+@pytest.mark.usefixtures("uncoalesced")
 def test_capped_mailbox_is_no_others_concern(jane, app, connection, settings):
     change(settings, MAIL_CAPS=[(1, DAY)])
     for user, outcome in ((jane, "sent"), (jane, "suppressed"), (UserFactory(), "sent")):
@@ -574,6 +643,7 @@ def test_capped_mailbox_is_no_others_concern(jane, app, connection, settings):
         assert deliver_due() == {outcome: 1}
 
 
+@pytest.mark.usefixtures("uncoalesced")
 def test_accounts_that_share_a_mailbox_share_its_cap(app, connection, settings):
     change(settings, MAIL_CAPS=[(3, DAY)])
     for email in ("family@example.com", "family@example.com", "Family@Example.com"):
@@ -585,6 +655,7 @@ def test_accounts_that_share_a_mailbox_share_its_cap(app, connection, settings):
     assert deliver_due().keys() == {"suppressed"}
 
 
+@pytest.mark.usefixtures("uncoalesced")
 def test_mail_an_administrator_asks_for_is_not_capped(jane, app, connection, settings):
     change(settings, MAIL_CAPS=[(1, DAY)])
     for administrator, outcome in (("", "sent"), ("root", "sent"), ("", "suppressed")):
@@ -592,6 +663,7 @@ def test_mail_an_administrator_asks_for_is_not_capped(jane, app, connection, set
         assert deliver_due() == {outcome: 1}
 
 
+@pytest.mark.usefixtures("uncoalesced")
 def test_mails_that_are_still_being_tried_count(jane, app, connection, on_send, settings):
     change(settings, MAIL_CAPS=[(2, DAY)])
     on_send(raises(OSError()), times=2)
@@ -600,6 +672,7 @@ def test_mails_that_are_still_being_tried_count(jane, app, connection, on_send, 
         assert deliver_due() == {outcome: 1}
 
 
+@pytest.mark.usefixtures("uncoalesced")
 def test_mail_superseded_while_it_is_handed_over_counts(due, jane, connection, on_send, settings):
     change(settings, MAIL_CAPS=[(2, DAY)])
     outcomes = []
@@ -615,6 +688,148 @@ def test_mail_superseded_while_it_is_handed_over_counts(due, jane, connection, o
     assert len(mail.outbox) == 2
 
 
+# Coalescing
+
+
+def test_20_identical_requests_lead_to_one_mail_that_works(jane, app, connection):
+    asked = [ask_for(jane, app, connection) for _ in range(20)]
+    assert deliver_due() == {"sent": 1, "coalesced": 19}
+    [message] = mail.outbox
+    states = Counter(now(ticket).current_state for ticket in asked)
+    assert states == {TicketState.SENT: 1, TicketState.COALESCED: 19}
+    tickets.redeem(ticket_in(message), password=NEW)
+    jane.refresh_from_db()
+    assert jane.check_password(NEW.reveal())
+
+
+def test_request_asked_once_more_after_the_mail_went_out_is_coalesced(mailed, jane):
+    let_pass(timedelta(seconds=50))
+    again = ask_for(jane, mailed.client, mailed.connection)
+    assert deliver_due() == {"coalesced": 1}
+    assert dict(now(again).timeline())["coalesced"]
+    tickets.open(mailed.pk)
+
+
+def test_person_who_asks_again_after_the_window_gets_a_new_mail(mailed, jane):
+    for _ in range(2):
+        let_pass(timedelta(seconds=40))
+        ask_for(jane, mailed.client, mailed.connection)
+    assert deliver_due() == {"coalesced": 1, "sent": 1}
+    assert len(mail.outbox) == 2
+    with pytest.raises(tickets.TicketRefused, match="superseded"):
+        tickets.open(mailed.pk)
+
+
+def test_time_of_the_requests_counts_not_that_of_the_mails(jane, app, connection):
+    """Workers that were away do not turn two requests made on purpose into one."""
+    ask_for(jane, app, connection)
+    let_pass(timedelta(minutes=2))
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 2}
+
+
+def test_request_is_coalesced_with_one_that_is_being_sent(due, jane, on_send):
+    outcomes = []
+
+    def ask_again():
+        ask_for(jane, due.client, due.connection)
+        outcomes.append(deliver_due())
+
+    on_send(ask_again, times=1)
+    assert deliver_due() == {"sent": 1}
+    assert outcomes == [{"coalesced": 1}]
+
+
+def test_request_is_coalesced_with_one_that_is_to_be_tried_again(due, jane, on_send):
+    on_send(raises(OSError()), times=1)
+    assert deliver_due() == {"retry": 1}
+    ask_for(jane, due.client, due.connection)
+    assert deliver_due() == {"coalesced": 1}
+    make_due()
+    assert deliver_due() == {"sent": 1}
+
+
+def used(ticket):
+    tickets.redeem(ticket.pk, password=NEW)
+    deliver_due()
+
+
+def revoked(ticket):
+    tickets.revoke(ticket.pk, "declined")
+
+
+def account_changed(ticket):
+    User.objects.update(password=make_password("changed-elsewhere-7"))
+
+
+def other_connection(ticket):
+    ResetTicket.objects.filter(pk=ticket.pk).update(connection=ConnectionFactory())
+
+
+def other_client(ticket):
+    ResetTicket.objects.filter(pk=ticket.pk).update(client=ClientFactory())
+
+
+def other_organization(ticket):
+    ResetTicket.objects.filter(pk=ticket.pk).update(organization="org_1")
+
+
+def other_password(ticket):
+    ticket.refresh_from_db()
+    seal(ticket)
+
+
+@pytest.mark.parametrize(
+    "differ",
+    [
+        *(used, revoked, account_changed),
+        *(other_connection, other_client, other_organization, other_password),
+    ],
+)
+def test_request_that_the_mailed_link_does_not_answer_gets_a_mail(mailed, jane, differ):
+    differ(mailed)
+    client, connection = Client.objects.get(client_id="demo"), mailed.connection
+    mail.outbox.clear()
+    ask_for(jane, client, connection)
+    assert deliver_due() == {"sent": 1}
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize(("given", "outcome"), [(GIVEN, "coalesced"), (NEW, "sent")])
+def test_requests_with_passwords_are_coalesced_if_these_are_the_same(sealed, jane, given, outcome):
+    assert deliver_due() == {"sent": 1}
+    again = ask_for(jane, Client.objects.get(), sealed.connection, password_given=True)
+    again.sealed_password = links.seal(given, again.pk)
+    again.save()
+    assert deliver_due() == {outcome: 1}
+    if outcome == "coalesced":
+        assert now(again).sealed_password == ""
+        assert tickets.given_password(now(sealed)) == given
+
+
+def test_request_for_several_accounts_is_not_answered_by_the_mail_to_one(jane, app, connection):
+    UserFactory(username="june", email=jane.email)
+    ResetTicketFactory(client=app, connection=connection, email="", username="jane")
+    assert deliver_due() == {"sent": 1}
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 2}
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"coalesced": 1}
+    assert len(mail.outbox) == 3
+
+
+def test_mail_an_administrator_asks_for_is_not_coalesced(mailed, jane):
+    ask_for(jane, mailed.client, mailed.connection, requested_by="root")
+    assert deliver_due() == {"sent": 1}
+
+
+def test_how_close_requests_are_coalesced_is_a_setting(jane, app, connection, settings):
+    change(settings, COALESCE_WINDOW=timedelta())
+    for _ in range(2):
+        ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 2}
+
+
 # Once more
 
 
@@ -622,6 +837,12 @@ def test_mail_superseded_while_it_is_handed_over_counts(due, jane, connection, o
 def mailed(due) -> ResetTicket:
     deliver_due()
     return due
+
+
+def test_sending_again_counts_its_attempts_anew(mailed):
+    ResetTicket.objects.update(unanswered=12)
+    assert send_again(mailed)
+    assert deliver_due() == {"sent": 1}
 
 
 def test_sending_again_mails_the_same_link_beyond_any_cap(mailed, settings):
@@ -712,6 +933,33 @@ def test_mail_that_tells_of_a_change_is_tried_again(mailed, on_send):
     assert deliver_due() == {"notified": 1}
 
 
+def test_change_is_told_to_one_address_though_the_other_is_gone(sink, due, jane):
+    assert deliver_due() == {"sent": 1}
+    tickets.redeem(due.pk, password=NEW)
+    User.objects.filter(pk=jane.pk).update(email="new@example.com")
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"notified": 1}
+    assert b"To: new@example.com" in sink.accepted[-1]
+    assert len(sink.accepted) == 2
+
+
+def test_change_that_no_address_takes_is_given_up(sink, mailed):
+    tickets.redeem(mailed.pk, password=NEW)
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(mailed).last_error == "SMTPRecipientsRefused 550"
+
+
+def test_mail_that_tells_of_a_change_is_tried_for_days(mailed, on_send):
+    tickets.redeem(mailed.pk, password=NEW)
+    on_send(raises(OSError()))
+    let_pass(4 * DAY)
+    assert deliver_due() == {"retry": 1}
+    let_pass(DAY)
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(mailed).current_state == TicketState.USED
+
+
 def test_change_of_an_account_that_is_gone_is_told_to_nobody(mailed, jane):
     tickets.redeem(mailed.pk, password=NEW)
     jane.delete()
@@ -759,6 +1007,24 @@ def test_thread_sends_again(threaded, jane, app, connection):
     ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
     send_again(ticket)
     wait_until(lambda: len(mail.outbox) == 1)
+
+
+def test_thread_lingers_for_a_random_moment_before_it_works(
+    threaded, jane, app, connection, monkeypatch
+):
+    """Or the request after would be slower for an address that has an account."""
+    lingered = []
+
+    def linger(seconds):
+        lingered.append((seconds, len(mail.outbox)))
+
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(sleep=linger))
+    request_reset(app, connection)
+    wait_until(lambda: mail.outbox and not delivering())
+    request_reset(app, connection)
+    wait_until(lambda: len(mail.outbox) == 2 and not delivering())
+    assert [mails for _seconds, mails in lingered] == [0, 1]
+    assert len({seconds for seconds, _mails in lingered if 0 < seconds < 1}) == 2
 
 
 def test_request_rolled_back_wakes_nobody_and_sends_nothing(threaded, jane, app, connection):

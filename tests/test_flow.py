@@ -1,5 +1,6 @@
 """The whole flow, as a person and an application see it."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from tests.factories import PASSWORD, UserFactory
 from tests.pages.html import hidden_fields, parse
 from tests.pages.person import DONE, NEW_PASSWORD, RESET
 from tests.support.mail import link_in
+from tests.support.time import let_pass
 
 SENTENCE = "We've just sent you an email to reset your password."
 GIVEN = {"client_id": "demo-lock8", "password": "given-kettle-77"}
@@ -130,6 +132,7 @@ def test_newest_link_alone_works(ask, person, jane):
     for _ in range(2):
         ask()
         deliver_due()
+        let_pass(timedelta(minutes=2))
     older, newer = mail.outbox
     assert parse(follow(person, older)).title == "There is a newer link"
     follow(person, newer)

@@ -238,7 +238,7 @@ def test_mail_is_not_tracked_and_is_labelled_for_the_provider(ticket, jane):
     [message] = mail.outbox
     sent = message.anymail_test_params
     assert sent["tags"] == ["password-reset"]
-    assert sent["metadata"] == {"ticket": str(ticket.pk)}
+    assert sent["metadata"] == {"ticket": str(ticket.pk), "mail": "reset"}
     assert (sent["track_clicks"], sent["track_opens"]) == (False, False)
 
 
@@ -246,6 +246,7 @@ def test_mails_are_told_apart_for_the_provider(compose):
     expected = {"Change": "password-reset", "Your": "password-changed"}
     message = compose()
     assert message.tags == [expected[message.subject.split()[0]]]
+    assert message.tags == [f"password-{message.metadata['mail']}"]
 
 
 # Whatever the names say

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from dbconnections.models import Client, Connection, ResetTicket, TicketState
+from dbconnections.models import Client, Connection, PasswordHistory, ResetTicket, TicketState
 from tests.factories import (
     AllowedOriginFactory,
     ClientFactory,
@@ -282,3 +282,23 @@ def test_deleting_client_or_connection_deletes_its_tickets():
 
 def test_new_connections_ask_for_good_passwords():
     assert Connection().password_policy == "good"
+
+
+# Replicas
+
+
+class ReadsFromReplica:
+    """A site's router that has reads go to a copy that lags."""
+
+    def db_for_read(self, model, **hints):
+        return "replica"
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+
+@pytest.mark.parametrize("model", [ResetTicket, PasswordHistory])
+def test_what_a_lagging_replica_would_revive_is_read_where_it_is_written(settings, model):
+    settings.DATABASE_ROUTERS = [f"{__name__}.ReadsFromReplica"]
+    assert model.objects.all().db == "default"
+    assert Client.objects.all().db == "replica"

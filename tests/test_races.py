@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -28,9 +29,10 @@ MAIL_END = b"\n" + b"-" * 79 + b"\n"
 
 
 @pytest.fixture
-def users() -> list[User]:
+def users(request) -> list[User]:
+    """As many as a test asks for, 200 unless told."""
     password = make_password("old-tractor-violin-41")
-    names = [f"person{number}" for number in range(200)]
+    names = [f"person{number}" for number in range(getattr(request, "param", 200))]
     User.objects.bulk_create(
         User(username=name, email=f"{name}@example.com", password=password) for name in names
     )
@@ -125,10 +127,12 @@ def test_one_of_16_processes_sets_the_password_of_an_account(jane, app, connecti
 # Delivering
 
 
-def deliver(directory: str, **settings: int) -> Counter[str]:
+def deliver(directory: str, coalesced: bool = True, **settings: Any) -> Counter[str]:
     """Deliver what is due; the mails go to files."""
     from django.conf import settings as django_settings
 
+    if not coalesced:
+        settings["COALESCE_WINDOW"] = timedelta()
     with (
         send_through("django.core.mail.backends.filebased.EmailBackend", file_path=directory),
         override_settings(DBCONNECTIONS=django_settings.DBCONNECTIONS | settings),
@@ -146,9 +150,11 @@ def recipients(directory: Path) -> list[str]:
     return [mail["To"] for mail in mails]
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("users", [1000], indirect=True)
 def test_each_mail_is_sent_once_by_8_workers(users, app, connection, tmp_path):
     new_tickets(ResetTicketFactory, users, app, connection)
-    processes.run(deliver, 8, directory=str(tmp_path), DELIVERY_BATCH=5)
+    processes.run(deliver, 8, timeout=500, directory=str(tmp_path), DELIVERY_BATCH=5)
     assert sorted(recipients(tmp_path)) == sorted(user.email for user in users)
     assert not ResetTicket.objects.filter(sent_at__isnull=True).exists()
     assert not ResetTicket.objects.filter(due_at__isnull=False).exists(), "none is sent again"
@@ -164,5 +170,19 @@ def test_mailbox_gets_no_more_than_its_cap_from_8_workers(app, connection, tmp_p
         ResetTicketFactory(
             client=app, connection=connection, email="jane@example.com", requested_at=at_once
         )
-    processes.run(deliver, 8, directory=str(tmp_path), DELIVERY_BATCH=1)
+    processes.run(deliver, 8, directory=str(tmp_path), coalesced=False, DELIVERY_BATCH=1)
     assert recipients(tmp_path) == ["jane@example.com"] * 3
+
+
+@pytest.mark.parametrize("accounts", [1, 3])
+def test_identical_requests_get_one_mail_from_8_workers(app, connection, tmp_path, accounts):
+    """One to each account of the address, and its link works."""
+    for number in range(accounts):
+        User.objects.create_user(f"jane{number}", "jane@example.com", "old-tractor-violin-41")
+    for _ in range(20):
+        ResetTicketFactory(client=app, connection=connection, email="jane@example.com")
+    outcomes = processes.run(deliver, 8, directory=str(tmp_path), DELIVERY_BATCH=1)
+    assert sum(map(Counter, outcomes), Counter()) == {"sent": accounts, "coalesced": 19}
+    assert recipients(tmp_path) == ["jane@example.com"] * accounts
+    for mailed in ResetTicket.objects.filter(sent_at__isnull=False):
+        tickets.redeem(mailed.pk, password=Secret("fresh-kettle-88"))

@@ -22,6 +22,7 @@ from dbconnections.passwords import PasswordRefused
 from dbconnections.secret import Secret
 from dbconnections.tickets import Busy, Reason, ResetRequest, TicketRefused, WrongRetype
 from tests.factories import PASSWORD, MailedTicketFactory, ResetTicketFactory, UserFactory
+from tests.support.time import let_pass
 
 NEW = Secret("fresh-kettle-88")
 GIVEN = Secret("brave-lantern-53")
@@ -199,7 +200,13 @@ def stamp(column):
 
 
 def newer_is_sent(ticket, user):
-    ResetTicketFactory(client=ticket.client, connection=ticket.connection, email=user.email)
+    ResetTicketFactory(
+        client=ticket.client,
+        connection=ticket.connection,
+        email=user.email,
+        requested_at=ticket.requested_at + timedelta(minutes=2),  # on purpose, not a repetition
+        due_at=ticket.requested_at,
+    )
     assert deliver_due() == {"sent": 1}
 
 
@@ -345,6 +352,7 @@ def test_newer_one_that_is_not_sent_takes_no_link_away(
     ticket, jane, app, connection, settings, hinder, outcome
 ):
     settings.DBCONNECTIONS = dict(settings.DBCONNECTIONS)
+    let_pass(timedelta(minutes=2))
     ResetTicketFactory(client=app, connection=connection, email=jane.email)
     assert tickets.open(ticket.pk), "a newer one that is waiting takes nothing away"
     hinder(settings)

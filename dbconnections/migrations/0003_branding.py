@@ -8,7 +8,7 @@ import dbconnections.validators
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dbconnections", "0001_initial"),
+        ("dbconnections", "0002_delivery_tracking"),
     ]
 
     operations = [

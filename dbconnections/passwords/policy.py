@@ -121,6 +121,7 @@ LEVELS = {
     "good": Policy(min_length=8, types=ALL_TYPES, three_of_four=True),
     "excellent": Policy(min_length=10, types=ALL_TYPES, three_of_four=True, blocks_identical=True),
 }
+"""Auth0's five levels of strength by name, each as a policy without a connection's options."""
 
 
 def policy_of(connection: "Connection") -> Policy:

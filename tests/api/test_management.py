@@ -174,7 +174,7 @@ def test_failing_to_mail_it_leaves_the_link_alone(link, client, connection):
     url = link()
     ticket = ResetTicket.objects.get()
     delivery.send_again(ticket)
-    ResetTicket.objects.update(attempts=99)
+    ResetTicket.objects.update(unanswered=99)
     assert delivery.deliver_due() == {"undeliverable": 1}
     assert client.get(url, follow=True).status_code == 200
 

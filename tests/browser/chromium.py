@@ -22,9 +22,9 @@ OPTIONS = [
 ]
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start it; the caller closes it."""
+def launch(playwright: Playwright, *more: str) -> Browser:
+    """Start it, with ``more`` options; the caller closes it."""
     executable = shutil.which("chromium")
     if executable is None:
         pytest.fail("There is no chromium on the path; on Debian: apt install chromium")
-    return playwright.chromium.launch(executable_path=executable, args=OPTIONS)
+    return playwright.chromium.launch(executable_path=executable, args=[*OPTIONS, *more])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,15 +82,13 @@ def main() -> None:
     import django
     from playwright.sync_api import sync_playwright
 
-    from tests.browser.conftest import CHROMIUM_OPTIONS
+    from tests.browser.chromium import launch
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS
-        )
+        browser = launch(playwright)
         # Playwright runs in a loop of its own, in which Django fears for its database.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         for name, shown in pictures().items():

@@ -13,8 +13,19 @@ from tests.browser.site import running_site
 from tests.browser.states import STATES
 from tests.support.processes import ROOT
 
-SIZES = {"phone": (390, 700), "desktop": (1024, 700)}
+SIZES = {"phone": (390, 700), "desktop": (880, 700)}
 SCHEMES = ("light", "dark")
+SHOWN = {"phone": 195, "desktop": 380}
+LARGEST = 30_000
+INTRODUCTION = """\
+# The pages
+
+Every page in every state, on a phone and on a desktop, light and dark, with the logo, colour,
+support and terms of a brand. [Customising](customising.md#templates) says how to change them,
+[Accessibility](accessibility.md) how they are tested.
+Made by `python -m tests.browser.screenshots`.
+"""
+GALLERY = ROOT / "docs" / "pages.md"
 
 
 def main() -> None:
@@ -25,6 +36,26 @@ def main() -> None:
     options = parser.parse_args()
     options.to.mkdir(parents=True, exist_ok=True)
     shoot(options.states or list(STATES), options.locale, options.to)
+    GALLERY.write_text(gallery())
+
+
+def pictures() -> list[str]:
+    """Return the names of all there are to be."""
+    return [f"{name}-{size}-{scheme}" for name in STATES for size in SIZES for scheme in SCHEMES]
+
+
+def gallery() -> str:
+    """Return the page that shows them."""
+    lines = [INTRODUCTION]
+    for name, state in STATES.items():
+        error = ", with errors" if state.is_error else ""
+        lines += [f"## {name.replace('-', ' ').capitalize()}", "", f"“{state.headline}”{error}", ""]
+        for size in SIZES:
+            for scheme in SCHEMES:
+                source = f"images/pages/{name}-{size}-{scheme}.webp"
+                lines.append(f'<img src="{source}" width="{SHOWN[size]}" alt="{size}, {scheme}">')
+        lines.append("")
+    return "\n".join(lines)
 
 
 def shoot(names: list[str], locale: str, to: Path) -> None:
@@ -47,17 +78,23 @@ def shoot(names: list[str], locale: str, to: Path) -> None:
                 for scheme in SCHEMES:
                     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                     picture = page.screenshot(full_page=True, scale="css")
-                    save(picture, to / f"{name}-{size}-{scheme}.png")
+                    save(picture, to / f"{name}-{size}-{scheme}.webp")
             page.context.close()
         browser.close()
 
 
 def save(picture: bytes, path: Path) -> None:
-    """Save a screenshot with a palette, which flat colours need no more than."""
+    """Save a screenshot with a palette, and smaller where it is large even so."""
     from PIL import Image
 
     with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").quantize(64).save(path, optimize=True)
+        shown = image.convert("RGB")
+    while True:
+        flat = shown.quantize(64, dither=Image.Dither.NONE).convert("RGB")
+        flat.save(path, lossless=True, method=6)
+        if path.stat().st_size <= LARGEST:
+            return
+        shown = shown.resize((shown.width * 9 // 10, shown.height * 9 // 10))
 
 
 if __name__ == "__main__":

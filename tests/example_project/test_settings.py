@@ -132,6 +132,27 @@ def test_proxy_is_believed_only_when_trusted(trusted):
     assert read("DBCONNECTIONS", **site)["TRUSTED_PROXIES"] == int(trusted)
 
 
+def test_plain_http_leads_to_https_only_behind_a_proxy_that_says_which_it_was():
+    """Without one, the site could not tell, and would redirect for ever."""
+    site = {"BASE_URL": "https://demo.example.com"}
+    redirects = "globals().get('SECURE_SSL_REDIRECT', False)"
+    assert read(redirects, **site) is False
+    assert read(redirects, **site, TRUST_PROXY="1") is True
+
+
+def test_whole_domain_is_https_only_if_its_owner_says_so():
+    site = {"BASE_URL": "https://demo.example.com"}
+    names = ("SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD")
+    promised = f"[globals().get(name, False) for name in {names}]"
+    assert read(promised, **site) == [False, False]
+    assert read(promised, **site, HSTS_PRELOAD="1") == [True, True]
+
+
+def test_who_sends_mails():
+    assert read("DBCONNECTIONS")["WAKE_UP"] == "thread"
+    assert read("DBCONNECTIONS", DBCONNECTIONS_WAKE_UP="none")["WAKE_UP"] == "none"
+
+
 def test_mails_are_files_unless_another_backend_is_given(tmp_path):
     mailer = read("[type(mailer()).__module__, mailer().file_path]", SITE, MAIL_DIR=str(tmp_path))
     assert mailer == ["django.core.mail.backends.filebased", str(tmp_path)]

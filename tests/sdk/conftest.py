@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import CHROMIUM_OPTIONS
+from tests.browser.chromium import launch
 from tests.sdk import callers
 from tests.sdk.callers import Outcome
 from tests.sdk.clients import BUNDLER, CLIENTS, Client
 from tests.sdk.documentation import DOMAIN, ORIGIN
-from tests.sdk.packages import install, program
+from tests.sdk.packages import install
 from tests.sdk.site import Elsewhere, Site, example_site
 from tests.sdk.site import elsewhere as serve_elsewhere
 
@@ -54,9 +54,7 @@ def chromium(site: Site) -> Iterator[Browser]:
 
     trust = f"--ignore-certificate-errors-spki-list={site.certificates.fingerprint}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program("chromium"), args=[*CHROMIUM_OPTIONS, trust]
-        )
+        browser = launch(playwright, trust)
         yield browser
         browser.close()
 

@@ -9,6 +9,9 @@ from uuid import UUID
 
 import django
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
+from anymail.backends.test import EmailBackend as AnymailBackend
+from anymail.backends.test import TestPayload
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import override_settings
@@ -45,11 +48,12 @@ def smtp(port: int) -> override_settings:
 class Sink:
     """An SMTP server that answers as told and keeps what it accepts.
 
-    ``replies`` holds what to answer to the next `MAIL`, `RCPT` or `DATA` commands.
+    ``replies`` holds what to answer to the next connections and commands; of `HELO`, to `EHLO` too.
     """
 
     def __init__(self) -> None:
-        self.replies: dict[str, list[str]] = {"MAIL": [], "RCPT": [], "DATA": []}
+        stages = ("CONNECT", "HELO", "MAIL", "RCPT", "DATA")
+        self.replies: dict[str, list[str]] = {stage: [] for stage in stages}
         self.accepted: list[bytes] = []
         self.connections = 0
         self._controller = _AnyPort(self, hostname="127.0.0.1", port=0)
@@ -70,7 +74,16 @@ class Sink:
     ) -> list[str]:
         self.connections += 1
         session.host_name = hostname
-        return responses
+        # Kept for HELO, with which a client answers a refused EHLO.
+        return [self.replies["HELO"][0]] if self.replies["HELO"] else responses
+
+    async def handle_HELO(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, hostname: str
+    ) -> str:
+        if self.replies["HELO"]:
+            return self.replies["HELO"].pop(0)
+        session.host_name = hostname
+        return "250 OK"
 
     async def handle_MAIL(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -95,7 +108,18 @@ class Sink:
         return "250 OK"
 
 
+class _Server(SMTP):
+    async def push(self, status: Any) -> None:
+        sink: Sink = self.event_handler
+        if sink.replies["CONNECT"] and self.session and not self.session.host_name:
+            status = sink.replies["CONNECT"].pop(0)
+        await super().push(status)
+
+
 class _AnyPort(Controller):
+    def factory(self) -> SMTP:
+        return _Server(self.handler, **self.SMTP_kwargs)
+
     def _trigger_server(self) -> None:
         assert self.server
         self.port = self.server.sockets[0].getsockname()[1]
@@ -115,3 +139,24 @@ class SlowBackend(BaseEmailBackend):
 
 class RatherSlowBackend(SlowBackend):
     seconds = 1.0
+
+
+class PlainPayload(TestPayload):
+    """What a provider takes that knows nothing but mails."""
+
+    def set_metadata(self, metadata: Any) -> None:
+        self.unsupported_feature("metadata")
+
+    def set_tags(self, tags: Any) -> None:
+        self.unsupported_feature("tags")
+
+    def set_track_clicks(self, track_clicks: Any) -> None:
+        self.unsupported_feature("track_clicks")
+
+    def set_track_opens(self, track_opens: Any) -> None:
+        self.unsupported_feature("track_opens")
+
+
+class PlainProvider(AnymailBackend):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(payload_class=PlainPayload, **options)

@@ -28,11 +28,12 @@ def run(
     processes: int = 1,
     *,
     settings: str = "tests.settings",
+    timeout: float = 100,
     **arguments: Any,
 ) -> list[Any]:
     """Call a module's function in several processes at once; return what each returned."""
     with running(function, processes, settings=settings, **arguments) as process:
-        output, _errors = process.communicate(timeout=100)
+        output, _errors = process.communicate(timeout=timeout)
     assert process.returncode == 0
     return json.loads(output)
 

@@ -1,9 +1,12 @@
 """Send the mails that are due, once or for ever."""
 
 import logging
+import select
 import signal
+import socket
 import threading
 from argparse import ArgumentParser
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -12,6 +15,35 @@ from django.db import close_old_connections
 from django.utils.translation import gettext as _
 
 from dbconnections.delivery import deliver_due, log_failure
+
+
+class Stop(threading.Event):
+    """An event that a signal's handler may set.
+
+    The handler runs in the very thread that waits. If it came while that thread was inside
+    ``Event.wait``, with the event's lock, ``Event.set`` would wait for the lock for ever.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stopped = False
+        self._reader, self._writer = socket.socketpair()
+
+    def is_set(self) -> bool:
+        return self._stopped
+
+    def set(self) -> None:
+        self._stopped = True
+        with suppress(OSError):  # closed already, when one signal follows another
+            self._writer.send(b"!")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        select.select([self._reader], [], [], timeout)
+        return self._stopped
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
 
 
 class Command(BaseCommand):
@@ -28,7 +60,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, loop: bool, interval: float, verbosity: int = 1, **options: Any) -> None:
-        stop = threading.Event()
+        stop = Stop()
+        try:
+            self._handle(stop, loop=loop, interval=interval, verbosity=verbosity)
+        finally:
+            stop.close()
+
+    def _handle(self, stop: Stop, *, loop: bool, interval: float, verbosity: int) -> None:
         if not loop:
             self._deliver(stop, verbosity)
             return

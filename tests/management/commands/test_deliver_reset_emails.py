@@ -121,3 +121,16 @@ def test_command_that_runs_once_tells_of_a_database_that_fails(monkeypatch):
     monkeypatch.setattr(deliver_reset_emails, "deliver_due", deliver_due)
     with pytest.raises(OperationalError):
         call_command("deliver_reset_emails")
+
+
+@pytest.mark.timeout(20)
+def test_loop_stops_though_the_signal_comes_while_it_holds_the_lock_of_its_event(monkeypatch):
+    """As `Event.wait` does for moments; a handler that wanted the lock would wait for ever."""
+
+    def hold_and_be_stopped(stop):
+        with stop._cond:
+            signal.raise_signal(signal.SIGTERM)
+        return Counter()
+
+    monkeypatch.setattr(deliver_reset_emails, "deliver_due", hold_and_be_stopped)
+    call_command("deliver_reset_emails", loop=True)

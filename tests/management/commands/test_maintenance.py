@@ -1,6 +1,7 @@
 """The commands that keep the tickets in order and tell how the mails are doing."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dbconnections import retention, tickets
+from dbconnections import retention, signals, tickets
 from dbconnections.delivery import deliver_due
 from dbconnections.models import ResetTicket, TicketState
 from tests.factories import MailedTicketFactory, ResetTicketFactory
@@ -53,6 +54,15 @@ def test_retention_is_a_setting(settings):
     assert retention.purge() == 1
 
 
+@pytest.mark.parametrize("name", ["MAIL_CAPS", "BOUNCE_WINDOW"])
+def test_what_is_still_counted_is_kept_longer(settings, name):
+    needed = {"MAIL_CAPS": [(3, 5 * DAY)], "BOUNCE_WINDOW": 5 * DAY}
+    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "RETENTION": DAY, name: needed[name]}
+    aged(4)
+    aged(6)
+    assert retention.purge() == 1
+
+
 def test_deleting_goes_by_batches(monkeypatch, app, connection):
     monkeypatch.setattr(retention, "BATCH", 2)
     for _ in range(5):
@@ -62,11 +72,71 @@ def test_deleting_goes_by_batches(monkeypatch, app, connection):
     table = ResetTicket._meta.db_table
     deletes = [query["sql"] for query in captured if query["sql"].startswith("DELETE")]
     assert sum(table in sql for sql in deletes) == 3
-    selects = [query["sql"] for query in captured if query["sql"].startswith("SELECT")]
-    assert max(sql.count(" >= ") for sql in selects) == 1, "however many batches there are"
+    bounds = [len(re.findall(r"requested_at.? >", query["sql"])) for query in captured]
+    assert max(bounds) == 1, "however many batches there are"
+    assert ResetTicket.objects.count() == 0
+
+
+def test_more_tickets_of_one_moment_than_a_batch_holds_go_by_batches_too(
+    monkeypatch, app, connection
+):
+    monkeypatch.setattr(retention, "BATCH", 2)
+    moment = timezone.now() - 91 * DAY
+    for requested_at in (moment - DAY, *[moment] * 5, moment + timedelta(hours=1)):
+        MailedTicketFactory(client=app, connection=connection, requested_at=requested_at)
+    kept = MailedTicketFactory(client=app, connection=connection)
+    deleted = []
+
+    def count(execute, sql, *query):
+        result = execute(sql, *query)
+        if sql.startswith("DELETE") and ResetTicket._meta.db_table in sql:
+            deleted.append(query[2]["cursor"].rowcount)
+        return result
+
+    with database.execute_wrapper(count):
+        assert retention.purge() == 7
+    assert max(deleted) <= 4, "a batch, and at most as many of its last moment"
+    assert ResetTicket.objects.get() == kept
 
 
 # revoke_reset_tickets
+
+
+def test_many_open_tickets_are_revoked_in_batches(monkeypatch, app, connection, capsys):
+    monkeypatch.setattr(tickets, "_REVOKED_AT_ONCE", 2)
+    for _ in range(5):
+        ResetTicketFactory(client=app, connection=connection)
+    told = []
+
+    def listen(sender, ticket_id, reason, **kwargs):
+        told.append(ticket_id)
+
+    signals.reset_revoked.connect(listen)
+    try:
+        with CaptureQueriesContext(database) as captured:
+            call_command("revoke_reset_tickets")
+    finally:
+        signals.reset_revoked.disconnect(listen)
+    assert capsys.readouterr().out == "5 tickets were revoked.\n"
+    updates = [query["sql"] for query in captured if query["sql"].startswith("UPDATE")]
+    assert len(updates) == 3
+    assert set(told) == set(ResetTicket.objects.values_list("pk", flat=True))
+
+
+def test_ticket_used_while_the_others_are_revoked_is_neither_closed_nor_counted(app, connection):
+    waiting, used = (ResetTicketFactory(client=app, connection=connection) for _ in range(2))
+
+    def use(execute, sql, *query):
+        result = execute(sql, *query)
+        if sql.startswith("SELECT") and not seen:
+            seen.append(sql)
+            ResetTicket.objects.filter(pk=used.pk).update(used_at=timezone.now())
+        return result
+
+    seen = []
+    with database.execute_wrapper(use):
+        assert tickets.revoke_all("administrator") == 1
+    assert ResetTicket.objects.get(revoked_at__isnull=False) == waiting
 
 
 def test_every_open_ticket_is_revoked(jane, app, connection, capsys):
@@ -95,8 +165,8 @@ def status(capsys, *options):
 
 
 def test_empty_outbox(capsys):
-    nothing = {"due": 0, "failing": 0, "dead_last_day": 0, "oldest_due_seconds": 0}
-    assert status(capsys, "--max-age", "0") == nothing
+    names = ("due", "failing", "dead_last_day", "bounced_last_day", "oldest_due_seconds")
+    assert status(capsys, "--max-age", "0") == dict.fromkeys(names, 0)
 
 
 def test_outbox_with_something_of_each(capsys):
@@ -105,9 +175,11 @@ def test_outbox_with_something_of_each(capsys):
     ResetTicketFactory(due_at=now + timedelta(seconds=90), last_error="OSError")
     ResetTicketFactory(due_at=None, undeliverable_at=now - DAY / 2, last_error="OSError")
     ResetTicketFactory(due_at=None, undeliverable_at=now - DAY * 2, last_error="OSError")
+    MailedTicketFactory(bounced_at=now - DAY / 2)
+    MailedTicketFactory(bounced_at=now - DAY * 2)
     found = status(capsys)
     assert 90 <= found.pop("oldest_due_seconds") < 120
-    assert found == {"due": 1, "failing": 1, "dead_last_day": 1}
+    assert found == {"due": 1, "failing": 1, "dead_last_day": 1, "bounced_last_day": 1}
 
 
 def test_overdue_mail_fails_the_command(capsys):

@@ -1,0 +1,107 @@
+"""What a failure to send means for the next attempt.
+
+The question is always whether it is about this mail. A server that is away, busy or wrongly set up,
+or that refuses the sender, concerns all mails: they wait until it is mended or their links expire.
+Only a refusal of this recipient or this mail is final. Whatever else is raised comes from the code
+or from what the ticket holds: it is tried again, but not without end.
+"""
+
+import smtplib
+import ssl
+import sys
+from enum import Enum, auto
+from types import ModuleType
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError
+
+from dbconnections import tickets
+
+
+class Failure(Enum):
+    """How a failure is to be taken."""
+
+    TRANSIENT = auto()
+    """Try again until the ticket expires."""
+
+    PERMANENT = auto()
+    """Never again: another attempt would fail as well."""
+
+    UNKNOWN = auto()
+    """Try again, ``DELIVERY_MAX_ATTEMPTS`` times: the ticket itself may be the reason."""
+
+
+class Undeliverable(Exception):
+    """Another attempt would fail as well; the text says why, to administrators."""
+
+
+class NotSent(Exception):
+    """The backend says that it has sent nothing."""
+
+
+# What a provider's HTTP API answers about a mail it could read but will not send: a malformed
+# request, one too large, one whose content it refuses (RFC 9110, 15.5). The other 4xx are about
+# who asks, or how often: 401, 402, 403, 404, 429.
+_REFUSED_BY_API = frozenset({400, 406, 413, 415, 422})
+
+
+def classify(error: Exception) -> Failure:
+    """Say how a failure is to be taken."""
+    anymail = _anymail_exceptions()
+    if anymail and isinstance(error, anymail.AnymailError):
+        return _classify_anymail(error, anymail)
+    match error:
+        case Undeliverable():
+            return Failure.PERMANENT
+        case ssl.SSLError():
+            # Some are a ValueError by birth; the next certificate may be a good one.
+            return Failure.TRANSIENT
+        case smtplib.SMTPRecipientsRefused(recipients=recipients):
+            return _final_if(all(500 <= code < 600 for code, _text in recipients.values()))
+        case smtplib.SMTPDataError(smtp_code=code):
+            return _final_if(500 <= code < 600)
+        case ValueError():
+            # An address or a header that no server would ever get to see.
+            return Failure.PERMANENT
+        case OSError() | OperationalError() | InterfaceError() | tickets.Busy():
+            # Every other error of smtplib among them, at connecting, HELO, log-in or MAIL FROM:
+            # whatever its code, it is about the sender.
+            return Failure.TRANSIENT
+        case ImproperlyConfigured():
+            return Failure.TRANSIENT
+    return Failure.UNKNOWN
+
+
+def describe(error: Exception) -> str:
+    """Name an error without its text, which may quote an address or the mail."""
+    if isinstance(error, Undeliverable):
+        return str(error)[:200]
+    codes: list[object] = []
+    anymail = _anymail_exceptions()
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _text in error.recipients.values()]
+    elif isinstance(error, smtplib.SMTPResponseException):
+        codes = [error.smtp_code]
+    elif anymail and isinstance(error, anymail.AnymailError) and error.status_code:
+        codes = [error.status_code]
+    return " ".join([type(error).__name__, *map(str, codes)])[:120]
+
+
+def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
+    # These two before the rest, some of which are a ValueError as well.
+    if isinstance(error, anymail.AnymailRecipientsRefused | anymail.AnymailInvalidAddress):
+        return Failure.PERMANENT
+    if isinstance(error, anymail.AnymailAPIError):
+        # Without a status there was no answer.
+        return _final_if(getattr(error, "status_code", None) in _REFUSED_BY_API)
+    # What the provider cannot do, or a value that cannot be put into its request.
+    return Failure.UNKNOWN
+
+
+def _final_if(is_final: bool) -> Failure:
+    return Failure.PERMANENT if is_final else Failure.TRANSIENT
+
+
+def _anymail_exceptions() -> ModuleType | None:
+    """Return anymail's exceptions if anything has imported them; else none was raised."""
+    return sys.modules.get("anymail.exceptions")

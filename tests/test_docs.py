@@ -1,0 +1,499 @@
+"""What the README and every page in `docs/` show runs, what they name exists.
+
+Each block of code is tried by its language:
+
+- `python` is run: assignments to settings are checked by the app's system checks, a `urlpatterns`
+  is made the site's, anything else is executed on the tests' database;
+- `sh`, and indented code: every command of `manage.py` exists with these options, every target of
+  `make`, every extra of `pip install dbconnections[…]`, every address given to `curl`;
+- `json`, `toml`, `ini`, `yaml` are parsed, `html` is compiled as a template;
+- `js`, `jsx`, `vue`, `ts` are parsed by `tests/sdk/test_front_ends.py`, which needs Node.js.
+
+A block that needs more has a comment right above it, `<!-- WORD: NAME -->`, and a test of its
+own that runs it and names its page. One that nothing can run has `<!-- prose: NAME -->`, and its
+name in ``PROSE``.
+"""
+
+import ast
+import configparser
+import json
+import logging.config
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from importlib import import_module
+from importlib.metadata import metadata
+from io import StringIO
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from django.conf import global_settings
+from django.conf import settings as site
+from django.contrib import admin
+from django.core.checks import ERROR, run_checks
+from django.core.management import get_commands, load_command_class
+from django.template import engines
+from django.urls import resolve
+
+from dbconnections import signals
+from dbconnections.conf import all_settings
+from tests.support import reference
+from tests.support.documentation import (
+    PAGES,
+    ROOT,
+    Block,
+    anchors,
+    blocks,
+    code_spans,
+    links,
+    prose,
+    text_of,
+)
+
+# What nothing can run or parse, by the name in its comment.
+PROSE = {"a0deploy", "crontab", "nginx", "systemd"}
+
+# What pages name that is of other packages.
+THEIR_COMMANDS = {"db_worker", "prune_db_task_results", "rqworker"}
+THEIR_SETTINGS = {
+    "CELERY_BROKER_URL",
+    "REQUESTS_TIMEOUT",  # anymail's
+    "CORS_URLS_REGEX",
+    "REST_FRAMEWORK",
+}
+
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+RUN = [block for block in BLOCKS if block.language == "python" and not block.mark]
+MARKED = [block for block in BLOCKS if block.mark and not block.mark.startswith("prose: ")]
+WRITTEN = [page for page in PAGES if page.parent.name != "reference"]
+
+# What a running site does not take another value of.
+FIXED = {"DATABASES", "INSTALLED_APPS", "LOGGING"}
+
+
+def by_place(value: object) -> str:
+    return str(value.relative_to(ROOT)) if isinstance(value, Path) else str(value)
+
+
+# Every language
+
+
+def check_python(block: Block) -> None:
+    compile(block.code, str(block), "exec")
+
+
+def check_shell(block: Block) -> None:
+    if block.mark:
+        return
+    for part in block.code.replace("\\\n", " ").split("\n\n"):
+        if part.lstrip()[0] in '"{[':
+            json.loads(part)  # what a command answers
+            continue
+        for line in part.splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                words = words[1:]
+            if words:
+                check_command(words)
+
+
+def check_command(words: list[str]) -> None:
+    match words:
+        case ["python" | "python3", "manage.py", name, *options]:
+            check_management_command(name, options)
+        case ["make", *targets]:
+            known = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            named = {target for target in targets if "=" not in target and "/" not in target}
+            assert named <= set(known)
+        case ["pip", "install", *requirements]:
+            extras = set(metadata("dbconnections").get_all("Provides-Extra") or ())
+            wanted = re.findall(r"dbconnections\[([\w,]+)\]", " ".join(requirements))
+            assert {extra for group in wanted for extra in group.split(",")} <= extras
+        case ["curl", url, *options]:
+            resolve(urlsplit(url).path)
+            for option, value in pairwise(options):
+                if option == "-d" and "{" in value:
+                    json.loads(value)
+        case [program, *_rest]:
+            known = {".", "bash", "cd", "python", "python3", "django-admin", "git", "npm"}
+            assert program in known or program.startswith((".venv/bin/", ".ci/"))
+
+
+def check_management_command(name: str, options: list[str]) -> None:
+    assert name in get_commands(), f"there is no command {name}"
+    command: Any = load_command_class(get_commands()[name], name)
+    command.create_parser("manage.py", name).parse_args(options)
+
+
+def check_ini(block: Block) -> None:
+    text = block.code if block.code.startswith("[") else f"[all]\n{block.code}"
+    configparser.RawConfigParser().read_file(StringIO(text))
+
+
+CHECKS: dict[str, Callable[[Block], object]] = {
+    "": check_shell,
+    "sh": check_shell,
+    "python": check_python,
+    "json": lambda block: json.loads(block.code),
+    "toml": lambda block: tomllib.loads(block.code),
+    "ini": check_ini,
+    "yaml": lambda block: list(yaml.safe_load_all(block.code)),
+    "html": lambda block: engines["django"].from_string(block.code),
+    "text": lambda block: None,
+    **dict.fromkeys(["js", "jsx", "ts", "vue"], lambda block: None),  # by test_front_ends.py
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_code_is_valid(block):
+    if block.mark.startswith("prose: "):
+        assert block.name in PROSE, f"{block}: add {block.name!r} to PROSE in {__name__}"
+    elif block.language in CHECKS:
+        CHECKS[block.language](block)
+    else:
+        assert block.mark, f"{block}: nothing here can try {block.language!r}. {__doc__}"
+
+
+def test_what_only_readers_try_is_listed():
+    named = {block.name for block in BLOCKS if block.mark.startswith("prose: ")}
+    assert named == PROSE
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in MARKED}), ids=by_place)
+def test_page_with_marked_code_has_a_test_that_names_it(page):
+    mark = next(block.mark for block in MARKED if block.page == page)
+    here = Path(__file__)
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if path != here]
+    naming = [path for path in tests if page.name in path.read_text()]
+    assert naming or page.name in RUN_HERE, (
+        f"{page.name} has code marked <!-- {mark} -->, but no test names the page. Have one run "
+        f"the code, or take the comment away to have it run here. {__doc__}"
+    )
+
+
+# Python
+
+
+@pytest.fixture
+def untouched() -> Iterator[None]:
+    """Give back what running a page's code may change in this process."""
+    sent = [getattr(signals, name) for name in signals.__all__]
+    before = [list(signal.receivers) for signal in sent]
+    registered = dict(admin.site._registry)
+    yield
+    admin.site._registry = registered
+    for signal, receivers in zip(sent, before, strict=True):
+        signal.receivers = receivers
+        signal.sender_receivers_cache.clear()
+
+
+@pytest.fixture
+def mysite(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The reader's site: a package with the files of `docs/examples`."""
+    package = ModuleType("mysite")
+    package.__path__ = [str(ROOT / "docs/examples")]
+    monkeypatch.setitem(sys.modules, "mysite", package)
+    return package
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("block", RUN, ids=str)
+def test_python_runs(block, untouched, mysite, settings):
+    tree = ast.parse(block.code)
+    if assigns_settings(tree):
+        run_settings(block, settings)
+    elif "urlpatterns" in block.code:
+        module = run(block, urlpatterns=[])
+        settings.ROOT_URLCONF = module
+        ids = {message.id for message in run_checks(tags=["dbconnections"])}
+        assert not ids & {"dbconnections.W009", "dbconnections.W010"}
+    else:
+        run(block)
+
+
+def assigns_settings(tree: ast.Module) -> bool:
+    assigned = [
+        ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AugAssign)
+    ]
+    others = [
+        node
+        for node in tree.body
+        if not isinstance(node, ast.Assign | ast.AugAssign | ast.Import | ast.ImportFrom)
+    ]
+    return bool(assigned) and not others and all(name.isupper() for name in assigned)
+
+
+def run(block: Block, **names: Any) -> ModuleType:
+    """Run a block as a module of its own that has these names."""
+    module = ModuleType("page")
+    vars(module).update(names)
+    exec(compile(block.code, str(block), "exec"), vars(module))  # noqa: S102 (our own pages)
+    return module
+
+
+def run_settings(block: Block, settings: Any) -> None:
+    """Run a part of a settings file; the app's checks must find no error in it."""
+    names = [name for name in dir(site) if name.isupper()]
+    before = {name: deepcopy(getattr(site, name)) for name in names}
+    found = vars(run(block, **deepcopy(before)))
+    changed = {
+        name: value for name, value in found.items() if name.isupper() and value != before.get(name)
+    }
+    if "DBCONNECTIONS" in changed:
+        changed["DBCONNECTIONS"] = before["DBCONNECTIONS"] | changed["DBCONNECTIONS"]
+    for app in changed.get("INSTALLED_APPS", []):
+        import_module(app)
+    if "LOGGING" in changed:
+        check_logging(changed["LOGGING"])
+    for name in changed.keys() - FIXED:
+        setattr(settings, name, changed[name])
+    messages = run_checks(tags=["dbconnections"])
+    assert not [message for message in messages if message.level >= ERROR]
+
+
+def check_logging(config: dict[str, Any]) -> list[logging.Handler]:
+    """Make the filters and handlers of a configuration, and return the latter unused."""
+    configurator = logging.config.DictConfigurator(deepcopy(config))
+    parts: dict[str, Any] = configurator.config
+    for kind in ("formatters", "filters", "handlers"):
+        make = getattr(configurator, f"configure_{kind[:-1]}")
+        parts[kind] = {name: make(given) for name, given in parts.get(kind, {}).items()}
+    used = {name for logger in parts["loggers"].values() for name in logger["handlers"]}
+    assert used <= set(parts["handlers"])
+    return list(parts["handlers"].values())
+
+
+# Marked blocks that are run here
+
+# `tests/sites/test_tutorial.py` and the tests of the other pages name theirs.
+RUN_HERE = {"production.md", "tenants.md"}
+
+
+def marked(page: str, mark: str) -> str:
+    [code] = [block.code for block in blocks(ROOT / "docs" / page) if block.mark == mark]
+    return code
+
+
+def test_example_site_in_production_has_nothing_to_mend():
+    config = configparser.RawConfigParser()
+    config.optionxform = str  # type: ignore[assignment,method-assign]
+    config.read_string("[all]\n" + marked("production.md", "production: variables"))
+    environment = dict(config["all"]) | {
+        "SECRET_KEY": "".join(chr(code) for code in range(33, 100)),
+        "DATABASE_URL": "sqlite://:memory:",  # a check opens it
+    }
+    process = subprocess.run(
+        [sys.executable, "-W", "error", "manage.py", "check", "--deploy"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.stderr == ""
+    assert process.stdout == "System check identified no issues (0 silenced).\n"
+
+
+@pytest.mark.django_db
+def test_tenants_do_not_know_each_other(settings, client, django_user_model):
+    from django.contrib.auth.models import Group
+    from django.core import mail
+
+    from dbconnections.delivery import deliver_due
+    from dbconnections.models import ResetTicket
+    from dbconnections.tickets import TicketRefused
+    from dbconnections.tickets import open as open_ticket
+
+    page = ROOT / "docs/tenants.md"
+    [stores] = [block for block in blocks(page) if "STORE = " in block.code]
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | vars(run(stores))["DBCONNECTIONS"]
+    exec(marked("tenants.md", "tenants: set up"), {})  # noqa: S102 (our own page)
+    for tenant in ("acme", "umbra"):
+        user = django_user_model.objects.create_user(f"jane-{tenant}", "jane@example.com", "x-41-y")
+        user.groups.add(Group.objects.create(name=tenant))
+
+    def ask(client_id: str, connection: str) -> int:
+        body = {"client_id": client_id, "connection": connection, "email": "jane@example.com"}
+        address = "/dbconnections/change_password"
+        return int(client.post(address, body, content_type="application/json").status_code)
+
+    assert ask("acme-web", "acme-users") == 200
+    assert ask("acme-web", "umbra-users") == 400
+    assert deliver_due() == {"sent": 1}
+    [message] = mail.outbox
+    assert "Acme Notes" in message.subject
+
+    # Whoever leaves a tenant takes no link along.
+    ticket = ResetTicket.objects.get(sent_at__isnull=False)
+    assert open_ticket(ticket.pk)
+    django_user_model.objects.get(username="jane-acme").groups.clear()
+    with pytest.raises(TicketRefused):
+        open_ticket(ticket.pk)
+
+
+# Links and names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_place)
+def test_links_lead_somewhere(page):
+    for path, anchor in links(page):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"there is no {path}"
+        if anchor:
+            assert anchor in anchors(target), f"{path or page.name} has no #{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_place)
+def test_names_exist(page):
+    """Names are told by their look: capitals, `manage.py …`, `reset_…`, `….html`."""
+    spans = code_spans(page)
+    commands = set(get_commands()) | THEIR_COMMANDS
+    for span in spans:
+        for name in re.findall(r"manage\.py (\w+)", span):
+            assert name in commands, f"there is no command {name}; if another's, see THEIR_COMMANDS"
+        if re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", span):
+            known = {*all_settings(), *dir(global_settings), *variables(), *THEIR_SETTINGS}
+            assert span in known, f"there is no setting {span}; if another's, see THEIR_SETTINGS"
+        for name in re.findall(r'DBCONNECTIONS\["(\w+)"\]', span):
+            assert name in all_settings(), f"there is no setting {name}"
+        if re.fullmatch(r"reset_[a-z_]+|password_changed", span):
+            assert span in {*signals.__all__, *commands}, f"there is no signal {span}"
+        if re.fullmatch(r"[\w/]+\.(html|txt)", span):
+            templates = ROOT / "dbconnections/templates"
+            names = {path.name for path in templates.rglob("*.*")}
+            assert Path(span).name in names, f"there is no template {span}"
+
+
+def variables() -> set[str]:
+    """Return the environment variables of the example site, as the README has them."""
+    table = text_of(ROOT / "README.md").partition("## The example site")[2]
+    return set(re.findall(r"`([A-Z_]+)`", table))
+
+
+def test_every_setting_command_and_signal_is_explained():
+    said = " ".join(" ".join(code_spans(page)) for page in WRITTEN)
+    ours = {name for name, app in get_commands().items() if app == "dbconnections"}
+    for name in {*all_settings(), *ours, *signals.__all__}:
+        assert re.search(rf"\b{name}\b", said), f"no page says what {name} is for"
+
+
+# The tutorial and the reference
+
+
+def test_tutorial_takes_the_steps_of_the_readme():
+    tutorial = text_of(ROOT / "docs/tutorial.md")
+    install = text_of(ROOT / "README.md").partition("## Install into your site")[2]
+    for step in (
+        'INSTALLED_APPS += ["rest_framework", "dbconnections"]\n',
+        'urlpatterns += [path("", include("dbconnections.urls"))]\n',
+        "pip install dbconnections\n",
+        "python manage.py migrate\n",
+    ):
+        assert step in install
+        assert step in tutorial
+
+
+def test_reference_is_current():
+    written = {path.name: text_of(path) for path in reference.DIRECTORY.glob("*.md")}
+    assert written == reference.pages(), "run `python -m tests.support.reference`"
+
+
+def test_every_check_has_an_anchor_and_a_test():
+    source = (ROOT / "dbconnections/checks.py").read_text()
+    ids = re.findall(r"dbconnections\.[EWI]\d{3}", source)
+    assert {check.id for check in reference.all_checks()} == set(ids)
+    tests = (ROOT / "tests/test_checks.py").read_text()
+    page = reference.DIRECTORY / "checks.md"
+    for check in reference.all_checks():
+        assert check.anchor in anchors(page)
+        assert check.id in prose(page)
+        assert re.search(rf'"{check.id[-4:]}"', tests), f"no test has {check.id} speak"
+
+
+# The guards above, each with a bait
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "    python manage.py deliver_emails",
+        "```sh\npython manage.py deliver_reset_emails --for-ever\n```",
+        "```sh\npip install dbconnections[rediss]\n```",
+        "```sh\nmake coffee\n```",
+        "```sh\ncurl https://login.example.com/dbconnections/reset_password\n```",
+        "```sh\ncurl https://login.example.com/dbconnections/change_password -d '{\"a\": }'\n```",
+        "```sh\nrm -rf /\n```",
+        '```json\n{"a": }\n```',
+        "```toml\na\n```",
+        "```ini\na\n```",
+        "```yaml\na: b: c\n```",
+        "```html\n{% if %}\n```",
+        "```python\nfrom a import\n```",
+        "```befunge\n>v\n```",
+        "<!-- prose: made up -->\n```nginx\n;\n```",
+    ],
+)
+def test_code_that_is_wrong_is_found(bait, page):
+    [block] = blocks(bait(page))
+    with pytest.raises(Exception, match=r"\S") as refused:
+        test_code_is_valid(block)
+    assert not isinstance(refused.value, KeyError | TypeError | AttributeError)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "code",
+    [
+        'DBCONNECTIONS = {"BASE_ULR": ""}',
+        'INSTALLED_APPS += ["dbconnectoins"]',
+        'LOGGING = {"version": 1, "filters": {"hide": {"()": "dbconnections.secret.Hide"}}}',
+        "from dbconnections.signals import password_forgotten",
+        "raise ValueError",
+    ],
+)
+def test_python_that_does_not_run_is_found(bait, untouched, mysite, settings, code):
+    [block] = blocks(bait(f"```python\n{code}\n```"))
+    with pytest.raises((AssertionError, ImportError, ValueError)):
+        test_python_runs(block, untouched, mysite, settings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`manage.py nothing`",
+        "`NO_SETTING`",
+        '`DBCONNECTIONS["NOTHING"]`',
+        "`reset_nothing`",
+        "`nothing.html`",
+    ],
+)
+def test_name_of_nothing_is_found(bait, text):
+    with pytest.raises(AssertionError):
+        test_names_exist(bait(text))
+
+
+@pytest.mark.parametrize("link", ["nowhere.md", "#nowhere", "images/"])
+def test_link_to_nowhere_is_found(bait, link):
+    with pytest.raises(AssertionError):
+        test_links_lead_somewhere(bait(f"# Title\n\n[there]({link})"))
+
+
+@pytest.fixture
+def bait(tmp_path: Path) -> Callable[[str], Path]:
+    def bait(text: str) -> Path:
+        page = tmp_path / "page.md"
+        page.write_text(f"{text}\n" if text.startswith("#") else f"# Page\n\n{text}\n")
+        return page
+
+    return bait

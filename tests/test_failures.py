@@ -1,0 +1,101 @@
+"""What each failure to send means for the next attempt."""
+
+import smtplib
+import ssl
+import sys
+from typing import Any
+
+import pytest
+import requests
+from anymail import exceptions as anymail
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import BadHeaderError
+from django.db import InterfaceError, OperationalError
+from django.template import TemplateSyntaxError
+
+from dbconnections import tickets
+from dbconnections.failures import Failure, NotSent, Undeliverable, classify, describe
+
+GONE, BUSY = (550, b"jane@example.com unknown"), (451, b"jane@example.com: later")
+
+
+def answer(status: int) -> anymail.AnymailRequestsAPIError:
+    """Return anymail's error for an answer of this status."""
+    response = requests.Response()
+    response.status_code = status
+    return anymail.AnymailRequestsAPIError("for jane@example.com", response=response)
+
+
+def no_answer(kind: type[requests.RequestException]) -> Exception:
+    """Return what anymail makes of an error of requests: a class that is both."""
+    both: Any = type("AnymailRequestsAPIError", (anymail.AnymailRequestsAPIError, kind), {})
+    error: Exception = both("for jane@example.com")
+    return error
+
+
+TRANSIENT = [
+    (smtplib.SMTPServerDisconnected("closed"), "SMTPServerDisconnected"),
+    (smtplib.SMTPConnectError(554, b"no"), "SMTPConnectError 554"),
+    (smtplib.SMTPHeloError(550, b"no"), "SMTPHeloError 550"),
+    (smtplib.SMTPAuthenticationError(535, b"no"), "SMTPAuthenticationError 535"),
+    (smtplib.SMTPSenderRefused(550, b"no", "a@b.example"), "SMTPSenderRefused 550"),
+    (smtplib.SMTPNotSupportedError("STARTTLS"), "SMTPNotSupportedError"),
+    (smtplib.SMTPRecipientsRefused({"a": BUSY}), "SMTPRecipientsRefused 451"),
+    (smtplib.SMTPRecipientsRefused({"a": GONE, "b": BUSY}), "SMTPRecipientsRefused 550 451"),
+    (smtplib.SMTPDataError(451, b"later"), "SMTPDataError 451"),
+    (TimeoutError("timed out"), "TimeoutError"),
+    (ConnectionRefusedError(), "ConnectionRefusedError"),
+    (ssl.SSLCertVerificationError("expired"), "SSLCertVerificationError"),
+    (OperationalError("locked"), "OperationalError"),
+    (InterfaceError("closed"), "InterfaceError"),
+    (tickets.Busy(), "Busy"),
+    (ImproperlyConfigured("BASE_URL"), "ImproperlyConfigured"),
+    (anymail.AnymailConfigurationError("no key"), "AnymailConfigurationError"),
+    (anymail.AnymailAPIError("unparsable"), "AnymailAPIError"),
+    (no_answer(requests.ConnectionError), "AnymailRequestsAPIError"),
+    (no_answer(requests.Timeout), "AnymailRequestsAPIError"),
+    (no_answer(requests.exceptions.InvalidURL), "AnymailRequestsAPIError"),
+    *(
+        (answer(status), f"AnymailRequestsAPIError {status}")
+        for status in (401, 402, 403, 404, 408, 429, 500, 502, 503, 504)
+    ),
+]
+
+PERMANENT = [
+    (Undeliverable("The account is gone."), "The account is gone."),
+    (smtplib.SMTPRecipientsRefused({"a": GONE}), "SMTPRecipientsRefused 550"),
+    (smtplib.SMTPDataError(554, b"spam"), "SMTPDataError 554"),
+    (BadHeaderError("newline"), "BadHeaderError"),
+    (UnicodeEncodeError("ascii", "x", 0, 1, "no"), "UnicodeEncodeError"),
+    (anymail.AnymailRecipientsRefused(), "AnymailRecipientsRefused"),
+    (anymail.AnymailInvalidAddress("jane@"), "AnymailInvalidAddress"),
+    *((answer(status), f"AnymailRequestsAPIError {status}") for status in (400, 413, 422)),
+]
+
+UNKNOWN = [
+    (NotSent(), "NotSent"),
+    (RuntimeError("for jane@example.com"), "RuntimeError"),
+    (MemoryError(), "MemoryError"),
+    (TemplateSyntaxError("no_such_tag"), "TemplateSyntaxError"),
+    (anymail.AnymailUnsupportedFeature("track_clicks"), "AnymailUnsupportedFeature"),
+    (anymail.AnymailSerializationError("Decimal"), "AnymailSerializationError"),
+]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "described"),
+    [
+        *((Failure.TRANSIENT, *case) for case in TRANSIENT),
+        *((Failure.PERMANENT, *case) for case in PERMANENT),
+        *((Failure.UNKNOWN, *case) for case in UNKNOWN),
+    ],
+)
+def test_failure(failure, error, described):
+    assert classify(error) == failure
+    assert describe(error) == described
+
+
+def test_site_without_anymail_has_its_failures_judged(monkeypatch):
+    monkeypatch.delitem(sys.modules, "anymail.exceptions")
+    assert classify(smtplib.SMTPDataError(451, b"later")) == Failure.TRANSIENT
+    assert describe(RuntimeError("secret")) == "RuntimeError"

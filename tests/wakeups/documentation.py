@@ -1,0 +1,36 @@
+"""The page *Wake-ups*: its code and its commands, which are what the tests run."""
+
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "wake-ups.md"
+
+# What the page says where each reader has something else.
+BROKER = "redis://127.0.0.1:6379/0"
+DIRECTORY = "/srv/mysite"
+
+_BLOCK = re.compile(r"^<!-- (\S+): (\S+) -->\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def blocks(wake_up: str) -> dict[str, str]:
+    """Return the page's blocks about a wake-up, by what they are: a file or a command."""
+    found = _BLOCK.findall(PAGE.read_text())
+    return {kind: code for name, kind, code in found if name == wake_up}
+
+
+def files(wake_up: str) -> dict[str, str]:
+    """Return the files that a site has for a wake-up, by path."""
+    return {kind: code for kind, code in blocks(wake_up).items() if kind.endswith(".py")}
+
+
+def command(wake_up: str, kind: str) -> str | None:
+    """Return a command as one gives it to a shell, None where the page has none."""
+    code = blocks(wake_up).get(kind)
+    return code.strip() if code else None
+
+
+def cron() -> str:
+    """Return what cron is told to run every minute."""
+    every_minute, line = "* * * * * ", blocks("cron")["crontab"].strip()
+    assert line.startswith(every_minute)
+    return line.removeprefix(every_minute)
