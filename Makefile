@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip -qq --no-input
 PYTEST := $(BIN)/python -m pytest --quiet -n auto --maxprocesses 4 --dist worksteal
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test lint docs clean port-is-free
+.PHONY: help demo test lint docs bench clean port-is-free
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -34,6 +34,9 @@ docs: $(VENV)/.docs  ## write the reference and build the documentation into bui
 	@$(BIN)/python -m tests.support.reference
 	@$(BIN)/python -m sphinx -W --keep-going -n -q -c docs . build/docs
 
+bench: $(VENV)/.bench  ## compare a request with every peer's (ARGS=--short takes a minute)
+	@$(VENV)/bench/bin/python -m benchmarks$(if $(OF),.$(OF)) $(ARGS)
+
 clean:  ## remove what these targets made, but not the demo's data in var/
 	@rm -rf $(VENV) build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
@@ -42,6 +45,14 @@ clean:  ## remove what these targets made, but not the demo's data in var/
 $(VENV)/.%: pyproject.toml | $(VENV)/.pip
 	@echo "Installing the $* dependencies into $(VENV)"
 	@$(PIP) install --editable . --group $*
+	@touch $@
+
+# An environment of its own: the peers hold Django back, and are no part of what is tested.
+$(VENV)/.bench: pyproject.toml | $(VENV)/.pip
+	@echo "Installing the peers into $(VENV)/bench"
+	@$(BIN)/python -m venv --clear $(VENV)/bench
+	@$(VENV)/bench/bin/python -m pip -qq --no-input install --upgrade 'pip>=25.1'
+	@$(VENV)/bench/bin/python -m pip -qq --no-input install --editable . --group benchmarks
 	@touch $@
 
 # --group needs pip 25.1; Python 3.11 brings an older one.

@@ -225,14 +225,22 @@ class ModelUserStore:
             key = self.model._meta.pk.to_python(account_id)
         except ValidationError:
             return None
-        user = self.get_queryset().filter(pk=key).first()
+        by_key = self.model._default_manager.filter(pk=key)
+        if for_update and self._holds_all():
+            user = by_key.select_for_update().first()
+        else:
+            user = self.get_queryset().filter(pk=key).first()
         if user is None or str(user.pk) != account_id:
             # `007` is a number to Python, but to nobody else the key of account 7.
             return None
-        if for_update:
+        if for_update and not self._holds_all():
             # By key alone: DISTINCT and FOR UPDATE exclude each other.
-            user = self.model._default_manager.select_for_update().filter(pk=key).first()
+            user = by_key.select_for_update().first()
         return self.account_of(user) if user is not None else None
+
+    def _holds_all(self) -> bool:
+        """Say whether every user is in this store, so that finding one need not ask it."""
+        return not self.filter and type(self).get_queryset is ModelUserStore.get_queryset
 
     def is_resettable(self, account: Account) -> bool:
         user = account.user

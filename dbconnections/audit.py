@@ -21,7 +21,8 @@ delivery_logger = logging.getLogger("dbconnections.delivery")
 
 @receiver(signals.reset_requested)
 def log_requested(ticket: ResetTicket, **kwargs: object) -> None:
-    logger.debug("Password reset requested.", extra=facts("requested", ticket))
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("Password reset requested.", extra=facts("requested", ticket))
 
 
 @receiver(signals.reset_sent)

@@ -29,7 +29,7 @@ from dbconnections.accounts import Account, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.failures import Failure, NotSent, Undeliverable, classify, describe
-from dbconnections.models import ResetTicket, TicketState
+from dbconnections.models import ResetTicket, TicketState, whole_ticket
 from dbconnections.tickets import database, retrying, writing
 
 __all__ = ["deliver_due"]
@@ -163,9 +163,10 @@ def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
     )
     if not begun:
         return "taken"
-    ticket = ResetTicket.objects.whole().annotate(begun_at=DatabaseNow()).filter(mine).first()
-    if ticket is None:
+    ticket = whole_ticket.first(pk=ticket_id)
+    if ticket is None or ticket.claim != claim or ticket.due_at is None:
         return "taken"
+    ticket.begun_at = ticket.due_at - settings.DELIVERY_LEASE
     begun_by_clock = time.monotonic()
     outcome = _attempt(ticket, claim, mailer)
     if outcome != "taken":

@@ -5,10 +5,10 @@ link, and neither a copy of the database nor of a task queue holds one.
 """
 
 import base64
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import BadSignature, Signer
@@ -19,6 +19,9 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from dbconnections.conf import settings
 from dbconnections.secret import Secret
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 # One salt a purpose: what was signed for a cookie must not pass for a mailed link.
 MAILED = "dbconnections.links.mailed"
@@ -117,6 +120,8 @@ def seal(password: Secret, ticket_id: UUID) -> str:
 
 def unseal(sealed: str, ticket_id: UUID) -> Secret | None:
     """Return the sealed password, or None if no current or fallback key opens it."""
+    from cryptography.fernet import InvalidToken
+
     for key in (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS):
         try:
             return Secret(_fernet(ticket_id, key).decrypt(sealed.encode()).decode())
@@ -125,6 +130,10 @@ def unseal(sealed: str, ticket_id: UUID) -> Secret | None:
     return None
 
 
-def _fernet(ticket_id: UUID, secret_key: str | bytes) -> Fernet:
+def _fernet(ticket_id: UUID, secret_key: str | bytes) -> "Fernet":
+    # Imported late: the library is a noticeable part of start-up, and few requests have a
+    # password to seal.
+    from cryptography.fernet import Fernet
+
     digest = salted_hmac(SEALED, ticket_id.bytes, secret=secret_key, algorithm="sha256").digest()
     return Fernet(base64.urlsafe_b64encode(digest))

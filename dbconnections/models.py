@@ -33,6 +33,7 @@ from dbconnections.passwords.policy import (
     validate_options,
     validate_words,
 )
+from dbconnections.prepared import PreparedQuery
 from dbconnections.validators import (
     may_lead_to,
     validate_color,
@@ -235,6 +236,16 @@ class Client(Branded):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.client_id = self.client_id or generate_client_id()
         super().save(*args, **kwargs)
+
+
+# `asking`, as each request has it; compiled once, which is most of what it costs.
+asking = PreparedQuery(
+    Client,
+    Client.objects.asking,
+    client_id=models.CharField(),
+    connection=models.CharField(),
+    origin=models.CharField(),
+)
 
 
 class AllowedOrigin(models.Model):
@@ -776,3 +787,12 @@ class ResetTicket(models.Model):
             if (time := getattr(self, column)) is not None
         ]
         return sorted(steps, key=lambda step: step[1])
+
+
+# `whole`, by the key of a ticket; compiled once, as each step of a person's looks it up.
+whole_ticket = PreparedQuery(
+    ResetTicket,
+    lambda pk: ResetTicket.objects.whole().filter(pk=pk),
+    router.db_for_write,
+    pk=models.UUIDField(),
+)

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dbconnections")
 
-# The library's memory storage drops a lock together with an expired key, so two threads may
-# hold one each for the same key.
+# Around counting in memory, so that of threads that meet none overlooks another.
 _memory_lock = Lock()
 
 
@@ -104,6 +103,9 @@ def count_request(ip: str | None, sought: str, *, spend: bool = True) -> Allowan
     return count("request", settings.RATE_LIMIT, network(ip), mailbox_key(sought), spend=spend)
 
 
+_PORT = re.compile(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$")
+
+
 def client_ip(request: HttpRequest) -> str | None:
     """Return the caller's address: the connection's, or the one the trusted proxies noted.
 
@@ -117,7 +119,7 @@ def client_ip(request: HttpRequest) -> str | None:
         if forwarded and len(hops) >= proxies:
             candidate = hops[-proxies]
     # Some proxies append a port, and a link-local address may name its interface.
-    bare = re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", candidate).partition("%")[0]
+    bare = _PORT.sub(r"\1\3", candidate).partition("%")[0]
     try:
         address = ipaddress.ip_address(bare)
     except ValueError:
@@ -158,7 +160,9 @@ def _limiter(uri: str) -> "FixedWindowRateLimiter":
     from limits.storage import storage_from_string
     from limits.strategies import FixedWindowRateLimiter
 
-    options = (
-        {} if uri.startswith("memory:") else {"socket_timeout": 1, "socket_connect_timeout": 1}
-    )
+    from dbconnections.windows import WindowStorage
+
+    if uri.startswith("memory:"):
+        return FixedWindowRateLimiter(WindowStorage())
+    options = {"socket_timeout": 1, "socket_connect_timeout": 1}
     return FixedWindowRateLimiter(storage_from_string(uri, **options))

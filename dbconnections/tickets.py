@@ -35,9 +35,11 @@ from dbconnections.models import (
     ResetTicket,
     ResetTicketQuerySet,
     TicketState,
+    whole_ticket,
 )
 from dbconnections.passwords.breaches import check_breaches
 from dbconnections.passwords.history import check_history, remember
+from dbconnections.prepared import PreparedInsert
 from dbconnections.secret import Secret
 
 T = TypeVar("T")
@@ -173,6 +175,7 @@ def _hand_over(request: ResetRequest) -> tuple[ResetTicket, Account]:
 def _store(request: ResetRequest, **columns: Any) -> ResetTicket:
     """Insert a ticket with what was asked and the columns of its first step."""
     ticket_id = uuid4()
+    lifetime = request.lifetime or request.connection.ticket_lifetime
     ticket = ResetTicket(
         id=ticket_id,
         client=request.client,
@@ -194,12 +197,15 @@ def _store(request: ResetRequest, **columns: Any) -> ResetTicket:
         mark_email_as_verified=request.mark_email_as_verified,
         may_open_staff=request.may_open_staff,
         requested_at=DatabaseNow(),
-        expires_at=DatabaseNow() + (request.lifetime or request.connection.ticket_lifetime),
+        expires_at=DatabaseNow() + lifetime,
         **columns,
     )
-    ticket.save(force_insert=True)
+    _INSERT.run(ticket, kind=(lifetime, *columns))
     _forget_expressions(ticket)
     return ticket
+
+
+_INSERT = PreparedInsert(ResetTicket)
 
 
 def bind(ticket: ResetTicket, claim: UUID) -> Account:
@@ -306,7 +312,7 @@ def open(  # noqa: A001 (tickets.open)
 
 
 def _open(ticket_id: UUID | None) -> tuple[ResetTicket, Account]:
-    ticket = ResetTicket.objects.whole().filter(pk=ticket_id).first() if ticket_id else None
+    ticket = whole_ticket.first(pk=ticket_id) if ticket_id else None
     if ticket is None:
         raise TicketRefused(Reason.UNKNOWN)
     if reason := _ENDED.get(TicketState(ticket.current_state)):
@@ -324,16 +330,21 @@ def given_password(ticket: ResetTicket) -> Secret | None:
 
 
 def redeem(
-    ticket_id: UUID | None, *, password: Secret | None = None, retyped: Secret | None = None
+    ticket_id: UUID | None,
+    *,
+    password: Secret | None = None,
+    retyped: Secret | None = None,
+    opened: tuple[ResetTicket, Account] | None = None,
 ) -> ResetTicket:
     """Set the account's password and use the ticket up, both or neither.
 
     ``password`` is the one to set; without it, the one sent with the request is, after
-    ``retyped`` was compared where the client wants that. Raises ``TicketRefused``,
+    ``retyped`` was compared where the client wants that. ``opened`` is what `open` has just
+    returned, if it was called; the ticket is judged anew in any case. Raises ``TicketRefused``,
     ``WrongRetype``, ``passwords.PasswordRefused`` or ``Busy``; the ticket lives on after the
     last three, unless too many wrong retypes have closed it.
     """
-    ticket, account = open(ticket_id, submitted=True)
+    ticket, account = opened or open(ticket_id, submitted=True)
     try:
         chosen = password or _confirmed(ticket, retyped)
         _check(ticket, account, chosen)
@@ -345,8 +356,8 @@ def redeem(
         _say_refused("wrong_retype", ticket)
         raise
     except passwords.PasswordRefused as refused:
-        opened = ResetTicket.objects.filter(pk=ticket.pk)
-        retrying(lambda: opened.update(opened_at=_FIRST_OPENED))
+        this = ResetTicket.objects.filter(pk=ticket.pk)
+        retrying(lambda: this.update(opened_at=_FIRST_OPENED))
         _say_refused("invalid_password", ticket, name=refused.name)
         raise
     signals.password_changed.send_robust(ResetTicket, ticket=ticket, account=account)
@@ -655,7 +666,7 @@ def retrying(change: Callable[[], T], attempts: int = 3) -> T:
 
 
 def _forget_expressions(ticket: ResetTicket) -> None:
-    """Make columns the database filled in load when read, where saving did not bring them."""
+    """Make columns the database filled in load when they are read."""
     for column in ("requested_at", "expires_at", "due_at", "handed_over_at"):
         if hasattr(ticket.__dict__[column], "resolve_expression"):
             del ticket.__dict__[column]

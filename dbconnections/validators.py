@@ -183,4 +183,6 @@ def _is_there(path: str) -> bool:
 
 def printable(text: str, length: int) -> str:
     """Return the printable start of a text a stranger sent, fit for logs and the admin."""
-    return "".join(character for character in text if character.isprintable())[:length]
+    if not text.isprintable():
+        text = "".join(character for character in text if character.isprintable())
+    return text[:length]

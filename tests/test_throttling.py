@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 from django.conf import settings as django_settings
 from django.test import RequestFactory, override_settings
-from limits.storage import storage_from_string
 from redis import Redis
 
 from dbconnections import throttling
 from dbconnections.throttling import Allowance, client_ip, count, mailbox_key, network
+from dbconnections.windows import WindowStorage
 from tests.conftest import URL
 from tests.support import processes
 
@@ -446,9 +446,9 @@ def test_no_rate_no_count():
 
 def test_addresses_are_not_kept_in_the_storage():
     count("x", "1/minute", "192.0.2.1", "jane@example.com")
-    storage = throttling._limiter("memory://").storage
-    assert storage.storage
-    assert not [key for key in storage.storage if "jane" in key or "192" in key]
+    windows = throttling._limiter("memory://").storage.windows
+    assert windows
+    assert not [key for key in windows if "jane" in key or "192" in key]
 
 
 def counted_by_32_threads():
@@ -481,16 +481,16 @@ class SlowClock:
 
 def test_32_threads_pass_exactly_ten(monkeypatch):
     count("x", "10/minute", "another key")
-    monkeypatch.setattr("limits.storage.memory.time", SlowClock())
+    monkeypatch.setattr("dbconnections.windows.time", SlowClock())
     assert counted_by_32_threads() == (10, [])
 
 
 def test_32_threads_of_a_new_process_pass_exactly_ten(monkeypatch):
-    def slowly(*args, **kwargs):
+    def slowly():
         time.sleep(0.01)
-        return storage_from_string(*args, **kwargs)
+        return WindowStorage()
 
-    monkeypatch.setattr("limits.storage.storage_from_string", slowly)
+    monkeypatch.setattr("dbconnections.windows.WindowStorage", slowly)
     throttling._limiter.cache_clear()
     assert counted_by_32_threads() == (10, [])
 

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dbconnections.validators import printable
 
@@ -35,6 +36,11 @@ def decode(header: str) -> Auth0Client | None:
     """
     if not header or len(header) > MAX_LENGTH:
         return None
+    return _decode(header)
+
+
+@lru_cache(maxsize=64)  # a front end sends the same with each request
+def _decode(header: str) -> Auth0Client | None:
     text = header.strip().rstrip("=").translate(str.maketrans("+/", "-_"))
     try:
         fields = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

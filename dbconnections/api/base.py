@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404
-from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -50,17 +50,20 @@ class Endpoint(APIView):
         """Answer with the methods there are, and nothing else."""
         return Response(status=204)
 
-    def read(self, request: Request, serializer_class: type[Serializer[Any]]) -> dict[str, Any]:
-        """Return the validated fields of the body; raise ``ApiError`` or DRF's 415."""
+    def read(self, request: Request, serializer: Serializer[Any]) -> dict[str, Any]:
+        """Return the validated fields of the body; raise ``ApiError`` or DRF's 415.
+
+        The serializer keeps nothing of it, so that one may serve every request.
+        """
         content_type = request.content_type
         parsers = self.get_parsers()
         if content_type and not self.get_content_negotiator().select_parser(request, parsers):
             # Refused here too: DRF takes a form that a middleware has read, in whatever type.
             raise UnsupportedMediaType(content_type)
-        serializer = serializer_class(data=request.data)
-        if not serializer.is_valid():
-            raise errors.InvalidRequest(errors.first_message(serializer.errors))
-        validated: dict[str, Any] = serializer.validated_data
+        try:
+            validated: dict[str, Any] = serializer.run_validation(request.data)
+        except ValidationError as error:
+            raise errors.InvalidRequest(errors.first_message(error.detail)) from None
         return validated
 
     def handle_exception(self, exc: Exception) -> Response:

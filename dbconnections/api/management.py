@@ -43,7 +43,7 @@ class PasswordChangeTicketView(Endpoint):
         return {"caller_id": key_of(getattr(self.request, "_user", None))}
 
     def post(self, request: Request) -> Response:
-        fields = self.read(request, TicketSerializer)
+        fields = self.read(request, TicketSerializer())
         client, connection = find_client_and_connection(fields)
         if fields["result_url"] and not may_lead_to(fields["result_url"], client.result_url):
             raise errors.ResultURLNotAllowed

@@ -7,6 +7,7 @@ wrapped as soon as it is read, before any frame of the framework can show it in 
 
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, NoReturn
 from urllib.parse import parse_qsl
@@ -23,6 +24,8 @@ from dbconnections.secret import Secret
 
 # A form of this endpoint has seven fields; SDKs add a few of their own.
 MAX_FORM_FIELDS = 50
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class StrictParser(BaseParser):
@@ -137,7 +140,7 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_unstorable(text: str) -> bool:
-    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+    return _UNSTORABLE.search(text) is not None
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -170,15 +170,19 @@ class TicketSerializer(serializers.Serializer[Any]):
                 raise serializers.ValidationError(f"result_url: {error.messages[0]}") from None
         return value
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        attrs: dict[str, Any] = super().to_internal_value(data)
         # Refused where the public endpoint ignores: a back end that misspells a lifetime must
         # not get another one.
-        for name in self.initial_data:
+        for name in data:
             if name not in self.fields:
                 raise serializers.ValidationError(
                     _("%(field)s is not a field of this request; leave it out.")
                     % {"field": printable(name, 64)}
                 )
+        return attrs
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if bool(attrs["user_id"]) == bool(attrs["email"]):
             raise serializers.ValidationError(_("Send either user_id or email."))
         if attrs["email"] and not attrs["connection_id"]:

@@ -17,7 +17,7 @@ from dbconnections.api.negotiation import SentenceNegotiation
 from dbconnections.api.parsers import StrictFormParser, StrictJSONParser
 from dbconnections.api.renderers import HTMLRenderer, JSONRenderer, TextRenderer
 from dbconnections.api.serializers import ChangePasswordSerializer
-from dbconnections.models import Client, Connection
+from dbconnections.models import Client, Connection, asking
 from dbconnections.secret import Secret
 from dbconnections.throttling import Allowance, count_caller, count_request
 from dbconnections.validators import is_origin, printable
@@ -37,6 +37,9 @@ class ChangePasswordView(Endpoint):
     renderer_classes = (JSONRenderer, HTMLRenderer, TextRenderer)
     content_negotiation_class = SentenceNegotiation
 
+    # Django REST framework copies a serializer's fields for each that is made.
+    serializer = ChangePasswordSerializer()
+
     allowance: Allowance | None = None
     client: Client | None = None
 
@@ -53,7 +56,7 @@ class ChangePasswordView(Endpoint):
         return Response(status=204, headers=cors.preflight_headers(origin_of(request)))
 
     def post(self, request: Request) -> Response:
-        fields = self.read(request, ChangePasswordSerializer)
+        fields = self.read(request, self.serializer)
         sought = fields["email"] or fields["username"]
         self._heed(count_request(self.ip, sought, spend=self._is_counted))
         client, connection = self._find(request, fields)
@@ -113,7 +116,7 @@ class ChangePasswordView(Endpoint):
 
     def _find(self, request: Request, fields: dict[str, Any]) -> tuple[Client, Connection]:
         client_id, name = fields["client_id"], fields["connection"]
-        client = Client.objects.asking(client_id, name, origin_of(request)).first()
+        client = asking.first(client_id=client_id, connection=name, origin=origin_of(request))
         # Compared once more: some databases ignore letter case, an identifier does not.
         if client is None or client.client_id != client_id:
             raise errors.InvalidClient
@@ -150,7 +153,7 @@ class ChangePasswordView(Endpoint):
 
 def origin_of(request: Request) -> str:
     """Return the `Origin` header, empty if there is none or it is no origin to allow."""
-    origin = request.headers.get("Origin", "")
+    origin = request.META.get("HTTP_ORIGIN", "")
     return origin if is_origin(origin) else ""
 
 

@@ -33,6 +33,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from dbconnections import links, passwords, tickets
+from dbconnections.accounts import Account
 from dbconnections.branding import brand_of
 from dbconnections.conf import settings
 from dbconnections.models import Client, Connection, ResetTicket
@@ -234,12 +235,12 @@ class ResetView(Page):
         if allowance := self.exceeded("forms"):
             return self.too_many(allowance)
         try:
-            ticket, _account = tickets.open(self.ticket_id(), submitted=True)
+            opened = ticket, _account = tickets.open(self.ticket_id(), submitted=True)
             if links.read_token(request.POST.get("ticket", ""), links.SHOWN) != ticket.pk:
                 return self.other_ticket(ticket)
             if request.POST.get("action") == "decline":
                 return self.decline(ticket)
-            return self.set_password(request, ticket)
+            return self.set_password(request, opened)
         except TicketRefused as refusal:
             return self.refused(refusal)
 
@@ -267,7 +268,10 @@ class ResetView(Page):
             tickets.open(ticket.pk)
         return self.page("declined", ticket)
 
-    def set_password(self, request: HttpRequest, ticket: ResetTicket) -> HttpResponse:
+    def set_password(
+        self, request: HttpRequest, opened: tuple[ResetTicket, Account]
+    ) -> HttpResponse:
+        ticket, _account = opened
         is_confirming = "new_password1" not in request.POST and ticket.sealed_password
         form = form_for(ticket, request.POST) if is_confirming else NewPasswordForm(request.POST)
         if not form.is_valid():
@@ -277,6 +281,7 @@ class ResetView(Page):
                 ticket.pk,
                 password=form.cleaned_data.get("new_password1"),
                 retyped=form.cleaned_data.get("password"),
+                opened=opened,
             )
         except tickets.WrongRetype:
             form.add_error("password", _("This is not the password you asked for."))

@@ -18,6 +18,7 @@ from rest_framework.authtoken.models import Token
 from dbconnections import delivery, signals
 from dbconnections.accounts import Account, ModelUserStore
 from dbconnections.models import ResetTicket, TicketState
+from dbconnections.prepared import PreparedInsert
 from tests.api.wire import assert_error, assert_nothing_done
 from tests.factories import (
     ClientFactory,
@@ -636,7 +637,7 @@ def test_database_that_cannot_decide(post, jane, monkeypatch):
     def locked(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(ResetTicket, "save", locked)
+    monkeypatch.setattr(PreparedInsert, "run", locked)
     response = post({"user_id": str(jane.pk)})
     assert_error(response, 503, "temporarily_unavailable")
     assert response["Retry-After"] == "1"

@@ -8,6 +8,7 @@ from django.contrib.auth.password_validation import NumericPasswordValidator
 from django.views.debug import ExceptionReporter
 
 from dbconnections.models import ResetTicket
+from dbconnections.prepared import PreparedQuery
 from tests.pages.person import COOKIE, is_unchanged, link
 
 CANARY = "canary-kettle-4711"
@@ -41,7 +42,7 @@ def report(client, follow, submit, monkeypatch, caplog):
 BROKEN = {
     "saving the user": (User, "save"),
     "a validator": (NumericPasswordValidator, "validate"),
-    "opening the ticket": (ResetTicket.objects.__class__, "whole"),
+    "opening the ticket": (PreparedQuery, "first"),
 }
 
 

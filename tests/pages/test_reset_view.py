@@ -12,6 +12,7 @@ from dbconnections import links
 from dbconnections.accounts import ModelUserStore
 from dbconnections.models import Client, ResetTicket, ResetTicketQuerySet
 from dbconnections.pages.views import masked
+from dbconnections.prepared import PreparedQuery
 from tests.factories import PASSWORD, MailedTicketFactory
 from tests.pages.html import parse
 from tests.pages.person import (
@@ -508,7 +509,7 @@ def test_database_that_is_busy_for_a_moment_goes_unnoticed(
         ("ticket", ResetTicketQuerySet, "update", {"action": "decline"}),
         ("ticket", ResetTicketQuerySet, "update", {"first": "12345"}),
         ("retype_ticket", ResetTicketQuerySet, "update", {"password": "wrong"}),
-        ("ticket", ResetTicketQuerySet, "whole", {"first": NEW_PASSWORD}),
+        ("ticket", PreparedQuery, "first", {"first": NEW_PASSWORD}),
     ],
     ids=["set", "confirm", "decline", "weak", "retype", "open"],
 )
@@ -531,6 +532,6 @@ def test_busy_database_is_told_and_the_link_still_works(
 def test_busy_database_is_told_to_who_looks(client, follow, ticket, locked):
     follow(ticket)
     for path in (RESET, DONE):
-        locked(ResetTicketQuerySet, "whole", times=1)
+        locked(PreparedQuery, "first", times=1)
         assert client.get(path).status_code == 503
     assert client.get(RESET).status_code == 200

@@ -297,8 +297,8 @@ def log_events() -> str:
     lines = [
         "# Log events",
         NOTE,
-        "Records of the logger `dbconnections`, and of `dbconnections.delivery` where the signal is "
-        "about delivery. Auth0's code is in `record.event`, everything else in the fields named "
+        "Records of the logger `dbconnections`, and of `dbconnections.delivery` where the signal "
+        "is about delivery. Auth0's code is in `record.event`, everything else in the fields named "
         "here; none holds an address, a link or a password.",
         "",
         "| event | level | sentence | on | fields |",

@@ -1,0 +1,80 @@
+"""What the app adds to the start of a process that has Django REST framework already.
+
+    python -m benchmarks.startup           # prints the table
+    python -m benchmarks.startup --write   # into docs/benchmarks.md
+
+Fresh interpreters with compiled files, with and without the app in turn. The least of CPU time
+counts: whatever is above it the machine did.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from benchmarks.__main__ import said_now, show, write
+from benchmarks.runner import ROOT
+
+WITHOUT, WITH = "benchmarks.sites.drf.settings", "benchmarks.sites.ours.settings"
+CODE = """
+import json, re, time
+import django, rest_framework
+cpu = time.process_time_ns()
+django.setup()
+cpu = time.process_time_ns() - cpu
+memory = int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
+print(json.dumps([cpu / 1e6, memory / 1024]))
+"""
+
+
+def main() -> None:
+    """Measure, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
+    parser.add_argument("--times", type=int, default=15)
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    options = parser.parse_args()
+    found: dict[str, list[list[float]]] = {WITHOUT: [], WITH: []}
+    with tempfile.TemporaryDirectory() as directory:
+        for settings in found:
+            start(settings, directory)  # compiles
+        for _time in range(options.times):
+            for settings, results in found.items():
+                results.append(start(settings, directory))
+    lines = ["| `django.setup()` | CPU, ms | memory, MB |", "|---|---|---|"]
+    figures = {
+        settings: (min(cpu for cpu, _memory in results), statistics.median(m for _c, m in results))
+        for settings, results in found.items()
+    }
+    for name, settings in {"without the app": WITHOUT, "with it": WITH}.items():
+        lines.append(f"| {name} | {figures[settings][0]:.0f} | {figures[settings][1]:.1f} |")
+    cpu, memory = (figures[WITH][index] - figures[WITHOUT][index] for index in (0, 1))
+    lines.append(f"| added | {cpu:.0f} | {memory:.1f} |")
+    text = "\n".join([*lines, "", said_now(["ours"])])
+    show(text)
+    if options.write:
+        write(ROOT / "docs/benchmarks.md", text, "startup")
+
+
+def start(settings: str, directory: str) -> list[float]:
+    """Start a process; return CPU milliseconds of the set-up and megabytes after it."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
+    environment |= {"DJANGO_SETTINGS_MODULE": settings, "PYTHONPYCACHEPREFIX": directory}
+    output = subprocess.run(
+        [sys.executable, "-c", CODE],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    result: list[float] = json.loads(output)
+    return result
+
+
+if __name__ == "__main__":
+    main()

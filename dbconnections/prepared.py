@@ -1,0 +1,214 @@
+"""Statements that Django compiles once, not at each use.
+
+A request makes two, the same each time but for the values. To compile them takes Django longer
+than everything else a request does (docs/benchmarks.md). What is compiled here is what the ORM
+would have run; places for values are marked, and filled when it is run.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db import connections, models, router, transaction
+from django.db.models.expressions import Expression
+from django.db.models.signals import post_save, pre_save
+from django.db.models.sql import InsertQuery
+
+M = TypeVar("M", bound=models.Model)
+
+# Plans kept by a statement that has several.
+MAX_PLANS = 64
+
+
+class Place(Expression):
+    """Where a value goes; ``field`` says in what form the database takes it."""
+
+    def __init__(self, name: str, output_field: Any) -> None:
+        super().__init__(output_field=output_field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return "%s", [self]
+
+    def prepare(self, value: Any, connection: Any) -> Any:
+        """Return a value as a parameter for the database."""
+        return self.field.get_db_prep_save(value, connection)
+
+
+def _filled(parameters: Iterable[Any], values: Mapping[str, Any], connection: Any) -> list[Any]:
+    """Return what a statement is run with: a value in each place, and what has none."""
+    return [
+        item.prepare(values[item.name], connection) if type(item) is Place else item
+        for item in parameters
+    ]
+
+
+@dataclass(frozen=True)
+class _Related:
+    """What `select_related` reads along: a model, where its columns are, and who gets it."""
+
+    model: type[models.Model]
+    attributes: list[str]
+    places: list[int]
+    key: int
+    give: Callable[[Any, Any], None]
+    give_back: Callable[[Any, Any], None]
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """A compiled SELECT; nothing in it belongs to one database connection."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+    converted: list[tuple[int, Any]]
+    """Columns whose values the database knows in another form, with their place."""
+
+    attributes: list[str]
+    """Of the model, which has the first of the columns."""
+
+    related: list["_Related"]
+    annotations: dict[str, int]
+
+
+class PreparedQuery(Generic[M]):
+    """A query for one instance of a model.
+
+    ``build`` makes its ``QuerySet`` from parameters given by name, ``fields`` are their types,
+    and ``route`` is the router's method that names the database. The SQL must be the same
+    whatever the parameters say; none is None.
+    """
+
+    def __init__(
+        self,
+        model: type[M],
+        build: Callable[..., models.QuerySet[M]],
+        route: Callable[[type[M]], str] = router.db_for_read,
+        **fields: Any,
+    ) -> None:
+        self.model = model
+        self.build = build
+        self.route = route
+        self.fields = fields
+        self._selections: dict[tuple[str, str], _Selection] = {}
+
+    def first(self, **parameters: Any) -> M | None:
+        """Return the first of ``build(**parameters)``, in its order, or None."""
+        alias = self.route(self.model)
+        connection = connections[alias]
+        key = (alias, connection.vendor)
+        selection = self._selections.get(key)
+        if selection is None:
+            selection = self._selections[key] = self._compile(alias)
+        filled = _filled(selection.parameters, parameters, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(selection.sql, filled)
+            row = cursor.fetchone()
+        return self._instance(selection, row, connection) if row else None
+
+    def _compile(self, alias: str) -> _Selection:
+        places = {name: Place(name, field) for name, field in self.fields.items()}
+        queryset: Any = self.build(**places)
+        compiler = queryset.using(alias)[:1].query.get_compiler(using=alias)
+        sql, parameters = compiler.as_sql()
+        own = compiler.klass_info["select_fields"]
+        return _Selection(
+            sql=sql,
+            parameters=tuple(parameters),
+            converted=[
+                (index, column)
+                for index, (column, _sql, _alias) in enumerate(compiler.select)
+                if _converters(column, compiler.connection)
+            ],
+            attributes=[compiler.select[index][0].target.attname for index in own],
+            # Relations of relations would be below these; no query here has any.
+            related=[
+                _related(compiler, info)
+                for info in compiler.klass_info.get("related_klass_infos", [])
+            ],
+            annotations=compiler.annotation_col_map or {},
+        )
+
+    def _instance(self, selection: _Selection, row: tuple[Any, ...], connection: Any) -> M:
+        values = list(row)
+        for index, column in selection.converted:
+            for convert in _converters(column, connection):
+                values[index] = convert(values[index], column, connection)
+        own = values[: len(selection.attributes)]
+        instance = self.model.from_db(connection.alias, selection.attributes, own)
+        for related in selection.related:
+            if values[related.key] is None:
+                related.give(instance, None)
+                continue
+            other = related.model.from_db(
+                connection.alias, related.attributes, [values[place] for place in related.places]
+            )
+            related.give(instance, other)
+            related.give_back(other, instance)
+        for name, index in selection.annotations.items():
+            setattr(instance, name, values[index])
+        return instance
+
+
+def _related(compiler: Any, info: dict[str, Any]) -> _Related:
+    places = info["select_fields"]
+    fields = [compiler.select[place][0].target for place in places]
+    return _Related(
+        model=info["model"],
+        attributes=[field.attname for field in fields],
+        places=places,
+        key=places[[field.primary_key for field in fields].index(True)],
+        give=info["local_setter"],
+        give_back=info["remote_setter"],
+    )
+
+
+def _converters(column: Any, connection: Any) -> list[Any]:
+    converters = connection.ops.get_db_converters(column)
+    return [*converters, *column.get_db_converters(connection)]
+
+
+class PreparedInsert(Generic[M]):
+    """An INSERT of one instance, whose columns hold values or expressions.
+
+    The key is the model's own to make, and no other column is the database's to fill.
+    """
+
+    def __init__(self, model: type[M]) -> None:
+        self.model = model
+        self._plans: dict[Hashable, tuple[str, tuple[Any, ...]]] = {}
+
+    def run(self, instance: M, kind: Hashable) -> None:
+        """Insert as ``instance.save(force_insert=True)`` does, signals included.
+
+        Instances of one ``kind`` have equal expressions in the same columns.
+        """
+        alias = router.db_for_write(self.model, instance=instance)
+        connection = connections[alias]
+        key = (alias, connection.vendor, kind)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._compile(instance, alias)
+        about: dict[str, Any] = {"raw": False, "using": alias, "update_fields": None}
+        pre_save.send(self.model, instance=instance, **about)
+        sql, parameters = plan
+        filled = _filled(parameters, vars(instance), connection)
+        with transaction.mark_for_rollback_on_error(alias), connection.cursor() as cursor:
+            cursor.execute(sql, filled)
+        instance._state.adding = False
+        instance._state.db = alias
+        post_save.send(self.model, instance=instance, created=True, **about)
+
+    def _compile(self, instance: M, alias: str) -> tuple[str, tuple[Any, ...]]:
+        fields = self.model._meta.concrete_fields
+        template = self.model()
+        for field in fields:
+            value = vars(instance)[field.attname]
+            is_expression = hasattr(value, "resolve_expression")
+            vars(template)[field.attname] = value if is_expression else Place(field.attname, field)
+        query = InsertQuery(self.model)
+        query.insert_values(fields, [template])
+        [(sql, parameters)] = query.get_compiler(using=alias).as_sql()
+        return sql, tuple(parameters)

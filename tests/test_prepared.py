@@ -1,0 +1,172 @@
+"""Statements compiled once do what the ORM does."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import CharField
+from django.db.models.signals import post_save, pre_save
+
+from dbconnections import prepared
+from dbconnections.clock import DatabaseNow
+from dbconnections.models import Client, Connection, ResetTicket, asking, whole_ticket
+from dbconnections.prepared import PreparedInsert, PreparedQuery
+from tests.factories import AllowedOriginFactory, ClientFactory, ConnectionFactory
+
+pytestmark = pytest.mark.django_db
+
+ORIGIN = "https://app.example.com"
+
+
+def facts(instance: Any) -> Any:
+    """Return all columns and annotations of an instance, of those it brings along too."""
+    if instance is None:
+        return None
+    found = {name: value for name, value in vars(instance).items() if name != "_state"}
+    return {
+        name: facts(value) if isinstance(value, Connection) else value
+        for name, value in found.items()
+    }
+
+
+@pytest.fixture
+def app() -> Client:
+    client = ClientFactory(client_id="demo", accepts_password=True)
+    ConnectionFactory(
+        name="Users",
+        clients=[client],
+        ticket_lifetime=timedelta(minutes=90),
+        password_complexity={"min_length": 12},
+        password_dictionary_words=["Acme2026!"],
+    )
+    ConnectionFactory(name="Old", clients=[client], is_active=False)
+    AllowedOriginFactory(client=client, origin=ORIGIN)
+    return client
+
+
+@pytest.mark.parametrize("client_id", ["demo", "missing", "", "x" * 64])
+@pytest.mark.parametrize("name", ["Users", "Old", "Missing", "", "%s"])
+@pytest.mark.parametrize("origin", [ORIGIN, "", "https://other.example.com"])
+def test_query_finds_what_the_orm_finds(app, client_id, name, origin):
+    texts = {"client_id": client_id, "connection": name, "origin": origin}
+    found = asking.first(**texts)
+    expected = Client.objects.asking(**texts).first()
+    assert facts(found) == facts(expected)
+    if found is not None:
+        assert found._state.db == "default"
+        assert found._state.adding is False
+
+
+def test_query_brings_the_connection_along(app, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        found = asking.first(client_id="demo", connection="Users", origin=ORIGIN)
+        assert found.asked.ticket_lifetime == timedelta(minutes=90)
+        assert found.asked.password_complexity == {"min_length": 12}
+        assert found.asked.is_active is True
+        assert found.asking_origin == ORIGIN
+
+
+def test_query_is_compiled_once(app):
+    built = []
+
+    def build(**texts: str) -> Any:
+        built.append(texts)
+        return Client.objects.filter(**texts)
+
+    query = PreparedQuery(Client, build, client_id=CharField())
+    assert query.first(client_id="demo") == app
+    assert query.first(client_id="missing") is None
+    assert query.first(client_id="demo") == app
+    assert len(built) == 1
+
+
+def test_ticket_is_found_whole(app, django_assert_num_queries):
+    new = ticket(app)
+    new.save()
+    with django_assert_num_queries(1):
+        found = whole_ticket.first(pk=new.pk)
+        assert (found.client, found.connection.name) == (app, "Users")
+    assert facts(found) == facts(ResetTicket.objects.whole().get(pk=new.pk))
+    assert found.serves
+    app.connections.clear()
+    assert not whole_ticket.first(pk=new.pk).serves
+    assert whole_ticket.first(pk=uuid4()) is None
+
+
+def ticket(app: Client, **columns: Any) -> ResetTicket:
+    values = {
+        "id": uuid4(),
+        "client": app,
+        "connection": Connection.objects.get(name="Users"),
+        "email": "jane@example.com",
+        "ip": "2001:db8::1",
+        "user_agent": "100 %s",
+        "requested_at": DatabaseNow(),
+        "expires_at": DatabaseNow() + timedelta(hours=1),
+        "due_at": DatabaseNow(),
+    }
+    return ResetTicket(**{**values, **columns})
+
+
+def test_insert_writes_what_saving_writes(app):
+    kept, saved = ticket(app), ticket(app)
+    with transaction.atomic():  # the database's clock stands still on PostgreSQL at most
+        PreparedInsert(ResetTicket).run(kept, kind="due")
+        saved.save(force_insert=True)
+    first, second = (ResetTicket.objects.values().get(pk=instance.pk) for instance in (kept, saved))
+    for times in (first, second):
+        del times["id"]
+        assert times.pop("expires_at") - times.pop("requested_at") >= timedelta(hours=1)
+        assert times.pop("due_at")
+    assert first == second
+    assert (kept._state.adding, kept._state.db) == (False, "default")
+
+
+def test_insert_is_compiled_once_for_a_kind(app, monkeypatch):
+    insert = PreparedInsert(ResetTicket)
+    insert.run(ticket(app), kind="due")
+    monkeypatch.setattr(PreparedInsert, "_compile", None)
+    insert.run(ticket(app, email="joe@example.com", ip=None), kind="due")
+    assert ResetTicket.objects.filter(email="joe@example.com", ip=None).exists()
+    with pytest.raises(TypeError):
+        insert.run(ticket(app, due_at=None), kind="not due")
+
+
+def test_insert_keeps_a_bounded_number_of_kinds(app, monkeypatch):
+    monkeypatch.setattr(prepared, "MAX_PLANS", 3)
+    insert = PreparedInsert(ResetTicket)
+    for minutes in range(1, 9):
+        lifetime = timedelta(minutes=minutes)
+        new = ticket(app, expires_at=DatabaseNow() + lifetime)
+        insert.run(new, kind=lifetime)
+        assert len(insert._plans) <= 3
+        stored = ResetTicket.objects.get(pk=new.pk)
+        assert abs(stored.expires_at - stored.requested_at - lifetime) < timedelta(seconds=5)
+
+
+def test_insert_tells_receivers(app):
+    told = []
+
+    def note(signal: Any, instance: Any, **kwargs: Any) -> None:
+        told.append((signal is post_save, instance, kwargs.get("created"), kwargs["using"]))
+
+    pre_save.connect(note, sender=ResetTicket)
+    post_save.connect(note, sender=ResetTicket)
+    try:
+        new = ticket(app)
+        PreparedInsert(ResetTicket).run(new, kind="due")
+    finally:
+        pre_save.disconnect(note, sender=ResetTicket)
+        post_save.disconnect(note, sender=ResetTicket)
+    assert told == [(False, new, None, "default"), (True, new, True, "default")]
+
+
+def test_insert_that_fails_leaves_the_transaction_to_be_rolled_back(app):
+    insert = PreparedInsert(ResetTicket)
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            insert.run(ticket(app, email=""), kind="due")
+        assert connection.needs_rollback
+        transaction.set_rollback(True)
