@@ -324,7 +324,7 @@ class ModelUserStore:
             values[email_field] = BaseUserManager.normalize_email(profile.email)
         if self.email_verified_field:
             values[self.email_verified_field] = profile.email_verified
-        if profile.is_blocked:
+        if profile.is_blocked and "is_active" in names:
             values["is_active"] = False
         return model(**values, password=profile.password or make_password(None))
 

@@ -231,3 +231,59 @@ def test_lifetime_out_of_bounds_is_left_out(seconds):
 )
 def test_origin_of(address, origin):
     assert origin_of(address) == origin
+
+
+def test_database_among_other_connections():
+    plan = plan_of({"connections": [{"name": "Users", "strategy": "auth0"}]})
+    assert [connection.name for connection in plan.connections] == ["Users"]
+
+
+def test_client_of_auth0_itself_is_passed_over():
+    plan = plan_of({"clients": [{"name": "All Applications", "global": True}]})
+    assert (plan.clients, plan.notes) == ([], [])
+
+
+@pytest.mark.parametrize("fields", [{"client_id": "a b"}, {"name": ""}, {"name": "a" * 101}])
+def test_client_that_cannot_be_kept_is_left_out(fields):
+    plan = plan_of({"clients": [{"name": "App", "client_id": "one"} | fields]})
+    assert plan.clients == []
+    assert "cannot be kept" in plan.notes[0]
+
+
+def test_connection_that_cannot_be_kept_is_left_out():
+    plan = plan_of({"databases": [{"name": "two words"}]})
+    assert plan.connections == []
+    assert "no name that can be kept" in plan.notes[0]
+
+
+def test_callback_that_is_no_address_is_no_origin_and_no_way_back():
+    client = {"name": "App", "client_id": "one", "callbacks": ["https://[", "app://login"]}
+    plan = plan_of({"clients": [client]})
+    assert plan.clients[0].origins == []
+    assert plan.notes == []
+
+
+def test_accounts_not_moved_to_auth0_yet_are_told():
+    assert any("import_mode" in note for note in plan_of(minimal(import_mode=True)).notes)
+
+
+def test_dictionary_that_does_not_exist():
+    options = {"dictionary": {"active": True, "default": "de_10k"}}
+    (problem,) = plan_of(minimal(password_options=options)).problems
+    assert problem.startswith("databases[0].options.password_options.dictionary.default: ")
+
+
+def test_texts_of_other_mails_are_told_and_their_lifetimes_do_not_count():
+    template = {"template": "verify_email", "urlLifetimeInSeconds": 600}
+    plan = plan_of(minimal() | {"emailTemplates": [template]})
+    assert "ticket_lifetime" not in plan.connections[0].values
+    assert notes_about(plan, "emailTemplates[0] verify_email: ")
+
+
+def test_section_of_one_value_is_told():
+    assert plan_of({"something": "new"}).notes == ["something: not carried over."]
+
+
+def test_placeholder_read_twice_is_told_once():
+    plan = plan_of({"clients": [{"name": "A", "client_id": "a", "callbacks": "@@ALL@@"}]})
+    assert sum("placeholder" in note for note in plan.notes) == 1

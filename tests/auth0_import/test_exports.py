@@ -123,3 +123,17 @@ def test_line_without_end(export, monkeypatch):
     monkeypatch.setattr(exports, "MAX_LINE_BYTES", 20)
     with pytest.raises(ExportError, match="line 1: too long"):
         list(read_users(export({"a": "b" * 30})))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b'{"name": ', "line 1: this is not JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"\xff", "not in UTF-8"),
+    ],
+)
+def test_broken_file_in_a_directory_is_named(tmp_path, content, complaint):
+    (tmp_path / "tenant.json").write_bytes(content)
+    with pytest.raises(ExportError, match=rf"tenant\.json.*{complaint}"):
+        read_configuration(tmp_path)

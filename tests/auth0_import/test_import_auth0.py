@@ -137,3 +137,14 @@ def test_imported_user_resets_the_password_through_the_imported_client(tenant, e
     assert tab.submit("Kettle-88").status_code != 302, "the export asks for 12 characters"
     assert tab.submit("Fresh-kettle-88").status_code == 302
     assert client.login(username="ann@example.com", password="Fresh-kettle-88")
+
+
+def test_configuration_alone(tenant, capsys):
+    call_command("import_auth0", tenant, apply=True)
+    assert "Users:" not in capsys.readouterr().out
+    assert Connection.objects.count() == 2
+
+
+def test_file_without_users(tenant, export, capsys):
+    call_command("import_auth0", tenant, users=export(), apply=True)
+    assert "Users: 0 new, 0 already there, 0 left out." in capsys.readouterr().out

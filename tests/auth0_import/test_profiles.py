@@ -91,3 +91,8 @@ def test_wrong_types_are_problems():
 
 def test_hash_is_not_in_the_representation():
     assert bcrypt_of() not in repr(read(user()))
+
+
+def test_identifiers_of_other_kinds_are_passed_over():
+    found = read(user(identifiers=[{"type": "phone_number", "value": "+15550100"}]))
+    assert found.profile.username == ""

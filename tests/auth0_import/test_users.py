@@ -1,18 +1,21 @@
+import sys
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection as database
-from django.test.utils import CaptureQueriesContext
+from django.db import models
+from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from dbconnections.accounts import Imported, ModelUserStore, Profile
 from dbconnections.auth0_import import users
 from dbconnections.auth0_import.exports import ExportError
 from dbconnections.auth0_import.profiles import Loss
 from dbconnections.auth0_import.users import Tally, import_users, survey
-from tests.auth0_import.conftest import CONNECTION, PASSWORD, user
+from tests.auth0_import.conftest import CONNECTION, HASHERS, PASSWORD, user
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -230,3 +233,39 @@ def test_user_model_without_username_and_with_another_address_field(settings):
 
 def test_password_is_not_in_the_representation():
     assert PASSWORD not in repr(Profile(password=PASSWORD))
+
+
+def test_without_bcrypt_it_says_what_to_install(settings, monkeypatch):
+    settings.PASSWORD_HASHERS = HASHERS
+    assert users.check_hasher() == ""
+    monkeypatch.setitem(sys.modules, "bcrypt", None)
+    assert "pip install 'dbconnections[import]'" in users.check_hasher()
+
+
+def test_file_that_has_changed_since_it_was_looked_through(export):
+    with pytest.raises(ExportError, match=r"line 3\.email"):
+        run(export(user(), user("b@example.com"), user(email=7)))
+    assert User.objects.count() == 2, "whole batches only"
+
+
+def test_a_loss_names_the_first_lines_and_counts_all(export):
+    tally = run(export(*(user(f"u{one}@example.com", passwordHash=None) for one in range(12))))
+    assert tally.counts == {Loss.NO_HASH: 12}
+    assert tally.lines == {Loss.NO_HASH: list(range(1, 11))}
+
+
+@isolate_apps("tests.support.people")
+def test_blocked_user_is_left_out_where_nobody_can_be_kept_out():
+    class AlwaysActive(AbstractBaseUser):
+        email = models.EmailField(unique=True)
+        USERNAME_FIELD = "email"
+
+        class Meta:
+            app_label = "people"
+
+    store = ModelUserStore()
+    store.model = AlwaysActive
+    for is_blocked in (False, True):
+        profile = Profile(email="ann@example.com", is_blocked=is_blocked, password="bcrypt$hash")
+        made = store.user_from(profile)
+        assert store._is_valid(made, profile) is not is_blocked

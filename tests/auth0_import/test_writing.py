@@ -62,3 +62,10 @@ def test_value_that_does_not_fit_writes_nothing_at_all(plan):
     with pytest.raises(ExportError, match=r"Staff\.connection_id"):
         apply(plan, write=True)
     assert counts() == [0, 0, 0]
+
+
+def test_client_that_does_not_fit_writes_nothing_at_all(plan):
+    plan.clients[1].values["name"] = ""
+    with pytest.raises(ExportError, match=r"\.name: "):
+        apply(plan, write=True)
+    assert counts() == [0, 0, 0]
