@@ -2,20 +2,33 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db.models import QuerySet
+from django.db import IntegrityError, router, transaction
+from django.db.models import Model, QuerySet
+from django.db.models.functions import Lower
 from django.utils.module_loading import import_string
 
 from dbconnections.conf import settings
 
-__all__ = ["Account", "ModelUserStore", "UserStore", "canonical"]
+__all__ = [
+    "Account",
+    "AccountImporter",
+    "Imported",
+    "ModelUserStore",
+    "Profile",
+    "UserStore",
+    "canonical",
+]
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,48 @@ class UserStore(Protocol):
 
     def mark_email_verified(self, account: Account) -> None:
         """Note that the address on record is the owner's; only called if it is noted at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Somebody's account elsewhere; texts are empty where nothing is known."""
+
+    email: str = ""
+    email_verified: bool = False
+    username: str = ""
+    given_name: str = ""
+    family_name: str = ""
+    name: str = ""
+    nickname: str = ""
+    is_blocked: bool = False
+    password: str = dataclass_field(default="", repr=False)
+    """The hash of the password as Django writes it."""
+
+
+class Imported(StrEnum):
+    """What became of a profile."""
+
+    NEW = "new"
+    PRESENT = "present"
+    """There is such an account already; it was left as it is."""
+
+    LOGIN_TAKEN = "login taken"
+    """Somebody else logs in with this username."""
+
+    INVALID = "invalid"
+    """The store cannot hold such an account."""
+
+
+class AccountImporter(Protocol):
+    """What a store may also do: take over accounts, for ``manage.py import_auth0 --users``."""
+
+    def import_accounts(self, profiles: Sequence[Profile], *, write: bool) -> list[Imported]:
+        """Add an account for each profile that has none yet, and say what became of each.
+
+        All of them are added or, if the process ends within it, none. An account that is there
+        already is never changed. With ``write`` off, only say what would become of each. No two
+        profiles have the same address, or the same username if they have no address.
+        """
 
 
 def get_store(name: str) -> UserStore:
@@ -230,6 +285,133 @@ class ModelUserStore:
     def mark_email_verified(self, account: Account) -> None:
         setattr(account.user, self.email_verified_field, True)
         account.user.save(update_fields=[self.email_verified_field])
+
+    def import_accounts(self, profiles: Sequence[Profile], *, write: bool) -> list[Imported]:
+        """Add a user for each profile that has none; see `AccountImporter`.
+
+        The users are made by `user_from` and saved without signals (``bulk_create``).
+        """
+        using = router.db_for_write(self.model)
+        with transaction.atomic(using):
+            users = [self.user_from(profile) for profile in profiles]
+            outcomes = self._judge(profiles, users, using)
+            added = [index for index, outcome in enumerate(outcomes) if outcome is Imported.NEW]
+            if write and added:
+                for index in self._add({index: users[index] for index in added}, using):
+                    outcomes[index] = Imported.LOGIN_TAKEN
+        return outcomes
+
+    def user_from(self, profile: Profile) -> Any:
+        """Return an unsaved user made of a profile, for a subclass to extend.
+
+        It has the fields of the profile that the model has, none of an administrator's rights,
+        and what the store's ``filter`` says of plain fields.
+        """
+        model, names = self.model, {field.name for field in self.model._meta.concrete_fields}
+        known = {
+            "first_name": profile.given_name,
+            "last_name": profile.family_name,
+            "name": profile.name,
+            "nickname": profile.nickname,
+        }
+        values: dict[str, Any] = {
+            name: value for name, value in known.items() if value and name in names
+        }
+        values |= self._filtered_values()
+        login = model.normalize_username(profile.username or profile.email)
+        values[model.USERNAME_FIELD] = login
+        if (email_field := model.get_email_field_name()) in names:
+            values[email_field] = BaseUserManager.normalize_email(profile.email)
+        if self.email_verified_field:
+            values[self.email_verified_field] = profile.email_verified
+        if profile.is_blocked and "is_active" in names:
+            values["is_active"] = False
+        return model(**values, password=profile.password or make_password(None))
+
+    def _filtered_values(self) -> dict[str, Any]:
+        """Return what a new user must have to be one of this store's."""
+        fields = {field.name: field for field in self.model._meta.concrete_fields}
+        values = {}
+        for name, value in self.filter.items():
+            if name not in fields:
+                raise ImproperlyConfigured(
+                    f"No user can be made to match the store's filter {name!r}: "
+                    "override import_accounts()."
+                )
+            is_key = fields[name].is_relation and not isinstance(value, Model)
+            values[fields[name].attname if is_key else name] = value
+        return values
+
+    def _judge(
+        self, profiles: Sequence[Profile], users: Sequence[Any], using: str
+    ) -> list[Imported]:
+        addresses, own_logins, logins = self._present(profiles, users, using)
+        outcomes = []
+        for profile, user in zip(profiles, users, strict=True):
+            login = user.get_username()
+            if canonical(profile.email) in addresses or (not profile.email and login in own_logins):
+                outcome = Imported.PRESENT
+            elif login in logins:
+                outcome = Imported.LOGIN_TAKEN
+            elif not self._is_valid(user, profile):
+                outcome = Imported.INVALID
+            else:
+                outcome = Imported.NEW
+                logins.add(login)
+            outcomes.append(outcome)
+        return outcomes
+
+    def _present(
+        self, profiles: Sequence[Profile], users: Sequence[Any], using: str
+    ) -> tuple[set[str], set[str], set[str]]:
+        """Return the addresses and logins of this store, and the logins of all, asked for."""
+        names = {field.name for field in self.model._meta.concrete_fields}
+        email_field, login_field = self.model.get_email_field_name(), self.model.USERNAME_FIELD
+        mine = self.get_queryset().using(using)
+        addresses: set[str] = set()
+        if email_field in names:
+            wanted = {profile.email.lower() for profile in profiles if profile.email}
+            found = mine.annotate(_lower=Lower(email_field)).filter(_lower__in=wanted)
+            addresses = {canonical(email) for email in found.values_list(email_field, flat=True)}
+        logins = {f"{login_field}__in": {user.get_username() for user in users}}
+        everybody = self.model._base_manager.using(using)
+        return (
+            addresses,
+            set(mine.filter(**logins).values_list(login_field, flat=True)),
+            set(everybody.filter(**logins).values_list(login_field, flat=True)),
+        )
+
+    def _is_valid(self, user: Any, profile: Profile) -> bool:
+        if profile.is_blocked and "is_active" not in {
+            field.name for field in self.model._meta.concrete_fields
+        }:
+            return False  # it would be let in
+        try:
+            user.clean_fields()
+        except ValidationError:
+            return False
+        return True
+
+    def _add(self, users: Mapping[int, Any], using: str) -> list[int]:
+        """Save users, and return the keys of those that the database refuses."""
+        manager = self.model._base_manager.using(using)
+        if not self.model._meta.parents:
+            try:
+                with transaction.atomic(using):
+                    manager.bulk_create(users.values())
+            except IntegrityError:
+                pass  # somebody else was faster, or the database calls two logins the same
+            else:
+                return []
+        refused = []
+        for key, user in users.items():
+            user.pk = None
+            try:
+                with transaction.atomic(using):
+                    user.save(using=using, force_insert=True)
+            except IntegrityError:
+                refused.append(key)
+        return refused
 
     def account_of(self, user: AbstractBaseUser) -> Account:
         """Return a user as an account."""

@@ -60,7 +60,7 @@ from tests.support.documentation import (
 )
 
 # What nothing can run or parse, by the name in its comment.
-PROSE = {"crontab", "nginx", "systemd"}
+PROSE = {"a0deploy", "crontab", "nginx", "systemd"}
 
 # What pages name that is of other packages.
 THEIR_COMMANDS = {"db_worker", "prune_db_task_results", "rqworker"}

@@ -1,8 +1,17 @@
 """A site's own store of users: every method of the protocol, with the types it promises."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dbconnections.accounts import Account, ModelUserStore, UserStore, canonical
+from dbconnections.accounts import (
+    Account,
+    AccountImporter,
+    Imported,
+    ModelUserStore,
+    Profile,
+    UserStore,
+    canonical,
+)
 
 
 @dataclass
@@ -50,6 +59,15 @@ class DirectoryStore:
 
     def mark_email_verified(self, account: Account) -> None: ...
 
+    def import_accounts(self, profiles: Sequence[Profile], *, write: bool) -> list[Imported]:
+        outcomes = []
+        for profile in profiles:
+            is_there = bool(self.find(email=profile.email))
+            outcomes.append(Imported.PRESENT if is_there else Imported.NEW)
+            if write and not is_there:
+                ENTRIES[profile.email] = Entry(profile.email, profile.email, profile.password)
+        return outcomes
+
 
 def account_of(entry: Entry) -> Account:
     return Account(id=entry.key, email=entry.mail, login=entry.mail, user=entry)
@@ -63,3 +81,4 @@ class CustomerStore(ModelUserStore):
 
 
 stores: list[UserStore] = [DirectoryStore(), CustomerStore(filter={"is_staff": False})]
+importers: list[AccountImporter] = [DirectoryStore(), CustomerStore()]

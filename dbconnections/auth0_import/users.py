@@ -1,0 +1,193 @@
+"""Takes users over in batches, each of them whole."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.hashers import get_hashers_by_algorithm
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
+
+from dbconnections.accounts import AccountImporter, Imported, canonical, get_store
+from dbconnections.auth0_import.exports import ExportError, read_users
+from dbconnections.auth0_import.profiles import LEFT_OUT, ExportedUser, Loss, user_of
+
+# Large enough that the database's work outweighs the way there, small enough that Ctrl-C loses
+# little and that no database runs out of parameters.
+BATCH = 500
+
+# As many problems, and line numbers of a loss, as somebody reads.
+SHOWN = 10
+
+LOST = {Imported.LOGIN_TAKEN: Loss.LOGIN_TAKEN, Imported.INVALID: Loss.INVALID}
+
+
+@dataclass
+class Survey:
+    """What a user export holds, found without a database."""
+
+    lines: int = 0
+    hashes: int = 0
+
+
+@dataclass
+class Tally:
+    """What has become of the users so far."""
+
+    new: int = 0
+    present: int = 0
+    left_out: int = 0
+    last_line: int = 0
+    """The last line that is done with."""
+
+    counts: dict[Loss, int] = field(default_factory=dict)
+    lines: dict[Loss, list[int]] = field(default_factory=dict)
+
+    def lose(self, loss: Loss, line: int) -> None:
+        self.counts[loss] = self.counts.get(loss, 0) + 1
+        if len(lines := self.lines.setdefault(loss, [])) < SHOWN:
+            lines.append(line)
+
+
+def survey(path: Path) -> Survey:
+    """Read a user export to its end; raise ``ExportError`` if any line could not be imported."""
+    found, problems = Survey(), []
+    for number, data in read_users(path):
+        user, wrong = _user(number, data)
+        problems += wrong
+        if len(problems) >= SHOWN:
+            break
+        found.lines += 1
+        found.hashes += bool(user and user.profile.password)
+    if problems:
+        raise ExportError(*problems[:SHOWN])
+    return found
+
+
+def check_hasher() -> str:
+    """Return why imported passwords could not be verified, or an empty text."""
+    hasher: Any = get_hashers_by_algorithm().get("bcrypt")
+    ours = "dbconnections.auth0_import.hashers.Auth0BCryptPasswordHasher"
+    if hasher is None:
+        return _(
+            'PASSWORD_HASHERS has no hasher for Auth0\'s hashes (plain bcrypt). Add "%(ours)s" at '
+            "its end."
+        ) % {"ours": ours}
+    try:
+        hasher._load_library()
+    except ValueError:
+        return _("Verifying Auth0's hashes needs bcrypt: pip install 'dbconnections[import]'.")
+    return ""
+
+
+def import_users(
+    path: Path,
+    stores: Mapping[str, str],
+    tally: Tally,
+    *,
+    write: bool,
+    progress: Callable[[Tally], None],
+    batch: int = BATCH,
+) -> None:
+    """Take over each user of the export whose connection is in ``stores``, and keep the tally.
+
+    ``stores`` has the user store of each connection. A line that names no connection belongs to
+    the only one, if there is only one. Each batch is one transaction of its store; what went
+    before an interruption stays, and a second run finds it there and goes on.
+    """
+    with Seen() as seen:
+        lines = read_users(path)
+        while chunk := list(islice(lines, batch)):
+            _import_batch(chunk, stores, seen, tally, write)
+            tally.last_line = chunk[-1][0]
+            progress(tally)
+
+
+def _import_batch(
+    chunk: Iterable[tuple[int, Any]],
+    stores: Mapping[str, str],
+    seen: "Seen",
+    tally: Tally,
+    write: bool,
+) -> None:
+    by_store: dict[str, list[tuple[int, ExportedUser]]] = {}
+    # Noted only when the batch is written, so that the tally tells what is there.
+    lost: list[tuple[Loss, int]] = []
+    left_out = new = present = 0
+    for number, data in chunk:
+        user, problems = _user(number, data)
+        if user is None or problems:
+            raise ExportError(*problems)  # the file has changed since the survey
+        connection = user.connection or (next(iter(stores)) if len(stores) == 1 else "")
+        losses = set(user.losses & LEFT_OUT)
+        if not losses and connection not in stores:
+            losses = {Loss.UNKNOWN_CONNECTION}
+        if not losses and not seen.add(stores[connection], user):
+            losses = {Loss.DUPLICATE}
+        if losses:
+            left_out += 1
+            lost += [(loss, number) for loss in losses]
+        else:
+            by_store.setdefault(stores[connection], []).append((number, user))
+    for name, entries in by_store.items():
+        profiles = [user.profile for _number, user in entries]
+        outcomes = importer(name).import_accounts(profiles, write=write)
+        for (number, user), outcome in zip(entries, outcomes, strict=True):
+            if loss := LOST.get(outcome):
+                left_out += 1
+                lost.append((loss, number))
+            elif outcome is Imported.PRESENT:
+                present += 1
+            else:
+                new += 1
+                lost += [(loss, number) for loss in sorted(user.losses)]
+    tally.new += new
+    tally.present += present
+    tally.left_out += left_out
+    for loss, number in lost:
+        tally.lose(loss, number)
+
+
+def importer(name: str) -> AccountImporter:
+    """Return a store that takes accounts over; raise ``ImproperlyConfigured`` if it cannot."""
+    store: Any = get_store(name)
+    if not callable(getattr(store, "import_accounts", None)):
+        raise ImproperlyConfigured(
+            _("The user store %(name)r has no import_accounts(), so users cannot be imported.")
+            % {"name": name}
+        )
+    return store  # type: ignore[no-any-return]
+
+
+def _user(number: int, data: Any) -> tuple[ExportedUser | None, list[str]]:
+    path = _("line %(line)d") % {"line": number}
+    if not isinstance(data, dict):
+        return None, [_("%(path)s: must be an object.") % {"path": path}]
+    return user_of(data, path)
+
+
+class Seen:
+    """The addresses met so far, outside of memory, and only as hashes of them."""
+
+    def __enter__(self) -> "Seen":
+        # A nameless database: a temporary file that is gone when closed.
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("CREATE TABLE seen (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._database.close()
+
+    def add(self, store: str, user: ExportedUser) -> bool:
+        """Remember a user; say whether they are new."""
+        profile = user.profile
+        kind, value = ("email", profile.email) if profile.email else ("name", profile.username)
+        key = blake2b("\0".join((store, kind, canonical(value))).encode(), digest_size=16)
+        added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", [key.digest()])
+        return added.rowcount == 1

@@ -1,0 +1,71 @@
+import pytest
+
+from dbconnections.auth0_import.fields import Fields
+
+READERS = {
+    "text": ("t", 1),
+    "flag": (True, 1),
+    "number": (7, True),
+    "texts": (["a"], "a"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_value_of_its_type_is_returned(reader):
+    right, _wrong = READERS[reader]
+    fields = Fields({"name": right}, "clients[0]")
+    assert getattr(fields, reader)("name") == right
+    assert fields.problems == []
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("data", [{}, {"name": None}])
+def test_absent_and_null_are_the_same(reader, data):
+    fields = Fields(data, "clients[0]")
+    assert not getattr(fields, reader)("name")
+    assert fields.problems == []
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_value_of_another_type_is_a_problem_with_its_path_and_without_its_value(reader):
+    _right, wrong = READERS[reader]
+    fields = Fields({"name": wrong}, "clients[0]")
+    assert not getattr(fields, reader)("name")
+    (problem,) = fields.problems
+    assert problem.startswith("clients[0].name: must be ")
+    assert problem.endswith(f"is {type(wrong).__name__}.")
+
+
+def test_problems_of_what_is_inside_are_known_outside():
+    fields = Fields({"a": {"b": [{"c": 1}, 2]}}, "")
+    for inner in fields.table("a").tables("b"):
+        inner.text("c")
+    assert fields.problems == [
+        "a.b[0].c: must be a text, and is int.",
+        "a.b[1]: must be an object, and is int.",
+    ]
+
+
+def test_items_of_a_list_have_their_paths():
+    fields = Fields({"origins": ["a", 1]}, "clients[0]")
+    assert fields.texts("origins") == ["a"]
+    assert fields.problems == ["clients[0].origins[1]: must be a text, and is int."]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_placeholders_are_no_values(reader):
+    fields = Fields({"name": "@@NAME@@"}, "tenant")
+    assert not getattr(fields, reader)("name")
+    assert (fields.placeholders, fields.problems) == (["tenant.name"], [])
+
+
+def test_placeholder_in_a_list():
+    fields = Fields({"origins": ["https://##ENV##.example.com", "b"]}, "")
+    assert fields.texts("origins") == ["b"]
+    assert fields.placeholders == ["origins[0]"]
+
+
+def test_what_nobody_asked_for():
+    fields = Fields({"a": 1, "b": 2, "c": None, "d": False, "e": [], "f": 3}, "")
+    fields.number("a")
+    assert fields.unread({"f"}) == ["b"]

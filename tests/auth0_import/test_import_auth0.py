@@ -1,0 +1,150 @@
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import override_settings
+
+from dbconnections.accounts import ModelUserStore
+from dbconnections.delivery import deliver_due
+from dbconnections.models import Client, Connection, ResetTicket
+from tests.auth0_import.conftest import CONNECTION, HASHERS, PASSWORD, bcrypt_of, user
+from tests.conftest import URL
+from tests.pages.person import Tab
+from tests.support.mail import link_in
+
+pytestmark = pytest.mark.django_db
+
+CLIENT_ID = "aCmeNotes0123456789abcdefghijkLM"
+
+
+@pytest.fixture(autouse=True)
+def hashers(settings):
+    settings.PASSWORD_HASHERS = HASHERS
+
+
+def is_empty():
+    return not (Client.objects.exists() or Connection.objects.exists() or User.objects.exists())
+
+
+def test_without_apply_nothing_is_written(tenant, export, capsys):
+    call_command("import_auth0", tenant, users=export(user()))
+    out = capsys.readouterr().out
+    assert "client Acme Notes (aCmeNotes0123456789abcdefghijkLM): new" in out
+    assert "Users: 1 new, 0 already there, 0 left out." in out
+    assert out.endswith("Dry run: nothing was written. Add --apply to do it.\n")
+    assert is_empty()
+
+
+def test_second_time_nothing_changes(tenant, export, capsys):
+    path = export(user())
+    call_command("import_auth0", tenant, users=path, apply=True)
+    capsys.readouterr()
+    call_command("import_auth0", tenant, users=path, apply=True)
+    out = capsys.readouterr().out
+    assert "4 are as they should be." in out
+    assert "Users: 0 new, 1 already there, 0 left out." in out
+    assert "Clients and connections:" not in out
+
+
+def test_no_secret_is_printed(tenant, export, capsys):
+    call_command("import_auth0", tenant, users=export(user()), apply=True, verbosity=3)
+    printed = "".join(capsys.readouterr())
+    for secret in ("very-secret", "CONNECTIONS_OAUTH2_SECRET", bcrypt_of(), "ann@example.com"):
+        assert secret not in printed
+
+
+BROKEN = {
+    "configuration": ("clients: [{name: 7}]", [], r"clients\[0\]\.name: must be a text"),
+    "types": (None, [user(email=7)], r"line 1\.email: must be a text"),
+    "last line": (None, [user(), '{"email": "bob@exa'], "line 2: this is not one JSON object"),
+}
+
+
+@pytest.mark.parametrize(("text", "users", "complaint"), BROKEN.values(), ids=BROKEN)
+def test_broken_files_write_nothing(tenant, yaml_file, export, text, users, complaint):
+    configuration = yaml_file(text) if text else tenant
+    with pytest.raises(CommandError, match=complaint):
+        call_command("import_auth0", configuration, users=export(*users), apply=True)
+    assert is_empty()
+
+
+@pytest.mark.parametrize(
+    "hashers", [HASHERS[:1], [HASHERS[0], "django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]]
+)
+def test_without_a_hasher_no_hash_is_written(tenant, export, settings, capsys, hashers):
+    settings.PASSWORD_HASHERS = hashers
+    call_command("import_auth0", tenant, users=export(user()))
+    assert "PASSWORD_HASHERS has no hasher" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="PASSWORD_HASHERS has no hasher"):
+        call_command("import_auth0", tenant, users=export(user()), apply=True)
+    assert is_empty()
+    call_command("import_auth0", tenant, users=export(user(passwordHash=None)), apply=True)
+
+
+def test_store_that_cannot_import_is_named_before_anything_is_written(tenant, export):
+    stores = {"default": {"BACKEND": "builtins.object"}}
+    with (
+        override_settings(DBCONNECTIONS={"USER_STORES": stores}),
+        pytest.raises(CommandError, match="has no import_accounts"),
+    ):
+        call_command("import_auth0", tenant, users=export(user()), apply=True)
+    assert is_empty()
+
+
+def test_interruption_says_where_it_stopped(tenant, export, monkeypatch, capsys):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ModelUserStore, "import_accounts", interrupted)
+    with pytest.raises(CommandError, match="Stopped after line 0") as caught:
+        call_command("import_auth0", tenant, users=export(user()), apply=True)
+    assert caught.value.returncode == 130
+    assert "Users: 0 new" in capsys.readouterr().out
+
+
+def test_progress_is_told_apart_from_the_report(tenant, export, monkeypatch, capsys):
+    path = export(*(user(f"u{number}@example.com") for number in range(1001)))
+    call_command("import_auth0", tenant, users=path)
+    assert capsys.readouterr().err.splitlines() == ["500 of 1001 users", "1000 of 1001 users"]
+
+
+def test_imported_user_logs_in_with_the_old_password_which_is_hashed_anew(
+    tenant, export, client, settings
+):
+    call_command("import_auth0", tenant, users=export(user()), apply=True)
+    assert User.objects.get().password == f"bcrypt${bcrypt_of()}"
+    assert not client.login(username="ann@example.com", password="wrong")
+    assert client.login(username="ann@example.com", password=PASSWORD)
+    assert User.objects.get().password.startswith("md5$"), "the site's own hasher"
+    assert client.login(username="ann@example.com", password=PASSWORD)
+
+
+def test_imported_user_resets_the_password_through_the_imported_client(tenant, export, client):
+    call_command("import_auth0", tenant, users=export(user()), apply=True)
+    body = {"client_id": CLIENT_ID, "email": "ann@example.com", "connection": CONNECTION}
+    answer = client.post(
+        URL, body, content_type="application/json", headers={"Origin": "https://notes.acme.example"}
+    )
+    assert answer.status_code == 200
+    assert answer["Access-Control-Allow-Origin"] == "https://notes.acme.example"
+    deliver_due()
+    (message,) = mail.outbox
+    assert message.to == ["ann@example.com"]
+    assert link_in(message)
+    tab = Tab(client)
+    tab.follow(ResetTicket.objects.get())
+    assert tab.submit("Kettle-88").status_code != 302, "the export asks for 12 characters"
+    assert tab.submit("Fresh-kettle-88").status_code == 302
+    assert client.login(username="ann@example.com", password="Fresh-kettle-88")
+
+
+def test_configuration_alone(tenant, capsys):
+    call_command("import_auth0", tenant, apply=True)
+    assert "Users:" not in capsys.readouterr().out
+    assert Connection.objects.count() == 2
+
+
+def test_file_without_users(tenant, export, capsys):
+    call_command("import_auth0", tenant, users=export(), apply=True)
+    assert "Users: 0 new, 0 already there, 0 left out." in capsys.readouterr().out
