@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip -qq --no-input
 PYTEST := $(BIN)/python -m pytest --quiet -n auto --maxprocesses 4 --dist worksteal
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test lint docs bench clean port-is-free
+.PHONY: help demo test lint docs messages bench clean port-is-free
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -33,6 +33,10 @@ lint: $(VENV)/.lint  ## check style (ruff) and types (mypy)
 docs: $(VENV)/.docs  ## write the reference and build the documentation into build/docs
 	@$(BIN)/python -m tests.support.reference
 	@$(BIN)/python -m sphinx -W --keep-going -n -q -c docs . build/docs
+
+messages:  ## find texts to translate and compile what is translated (needs GNU gettext)
+	@cd dbconnections && ../$(BIN)/python -m django makemessages --all --no-location --no-obsolete --verbosity 0
+	@cd dbconnections && ../$(BIN)/python -m django compilemessages --verbosity 0
 
 bench: $(VENV)/.bench  ## compare a request with every peer's (ARGS=--short takes a minute)
 	@$(VENV)/bench/bin/python -m benchmarks$(if $(OF),.$(OF)) $(ARGS)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from dbconnections import mail
+from dbconnections import links, mail
 from dbconnections.accounts import Account
 from dbconnections.branding import brand_of
 from dbconnections.models import Client, Connection, ResetTicket
@@ -17,6 +18,7 @@ from dbconnections.pages.views import DoneView, ResetView
 
 # example.com is reserved for this (RFC 2606).
 PERSON = "jane@example.com"
+SITE = "https://login.example.com"
 
 
 def preview(
@@ -32,7 +34,7 @@ def preview(
         sent_to=PERSON,
         language=translation.get_language() or "",
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
-        base_url=f"{request.scheme}://{request.get_host()}",
+        base_url=_base_url(request),
         requested_at=now,
         expires_at=now + connection.ticket_lifetime,
         used_at=now,
@@ -41,6 +43,14 @@ def preview(
     del response["Refresh"]  # which would lead the frame away
     only_show(response, brand_of(client, connection).logo_origin)
     return response
+
+
+def _base_url(request: HttpRequest) -> str:
+    """Return what links would start with; where none can be mailed yet, an example."""
+    try:
+        return links.base_url(request)
+    except ImproperlyConfigured:
+        return SITE
 
 
 def _new_password(request: HttpRequest, ticket: ResetTicket) -> HttpResponse:

@@ -14,6 +14,7 @@ from dbconnections import links, signals
 from dbconnections.delivery import deliver_due
 from dbconnections.models import Client, Connection, ResetTicket
 from dbconnections.pages.asking import in_words
+from dbconnections.prepared import PreparedInsert
 from tests.factories import ClientFactory, ConnectionFactory, UserFactory
 from tests.pages.html import hidden_fields, parse
 from tests.pages.person import NEW_PASSWORD, Tab, has_password
@@ -228,7 +229,7 @@ def test_busy_database_is_told_and_nothing_is_stored(ask, monkeypatch):
     def locked(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(ResetTicket, "save", locked)
+    monkeypatch.setattr(PreparedInsert, "run", locked)
     response = ask()
     assert response.status_code == 503
     assert parse(response).one("a")["href"] == address()
