@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -10,6 +11,8 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import dbconnections
 
@@ -86,3 +89,28 @@ def test_sdist_holds(sdist, name):
 
 def test_version_is_the_one_of_the_package():
     assert metadata.version("dbconnections") == dbconnections.__version__
+
+
+# What development installs
+
+
+def declared() -> dict[str, Requirement]:
+    """Return what `make` may install, but for the peers, which have their own environment."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = [group for name, group in project["dependency-groups"].items() if name != "benchmarks"]
+    groups += [project["project"]["dependencies"]]
+    groups += project["project"]["optional-dependencies"].values()
+    found = [Requirement(item) for group in groups for item in group if isinstance(item, str)]
+    return {canonicalize_name(requirement.name): requirement for requirement in found}
+
+
+def test_versions_for_development_are_locked():
+    """`make lock` renews them."""
+    lines = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    locked: dict[str, list[str]] = {}
+    for requirement in map(Requirement, lines):
+        [specifier] = requirement.specifier
+        assert specifier.operator == "=="
+        locked.setdefault(canonicalize_name(requirement.name), []).append(specifier.version)
+    for name, requirement in declared().items():
+        assert all(version in requirement.specifier for version in locked[name]), name
