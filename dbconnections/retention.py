@@ -6,7 +6,7 @@ from dbconnections.models import PasswordHistory, ResetTicket, ResetTicketQueryS
 
 __all__ = ["purge"]
 
-# Rows deleted in one statement: few enough to lock the table for a moment only.
+# Rows deleted in one statement: few enough to hold up others for a moment only.
 BATCH = 5_000
 
 

@@ -127,8 +127,11 @@ class ResetRequest:
 
 
 def issue(request: ResetRequest) -> ResetTicket:
-    """Store a request as a ticket that is due for delivery; one INSERT, no user looked up."""
-    ticket = _store(request, due_at=DatabaseNow())
+    """Store a request as a ticket that is due for delivery; one INSERT, no user looked up.
+
+    Raises ``Busy``.
+    """
+    ticket = retrying(lambda: _store(request, due_at=DatabaseNow()))
     signals.reset_requested.send_robust(ResetTicket, ticket=ticket)
     return ticket
 

@@ -13,7 +13,7 @@ PROJECT_DIR = Path(__file__).resolve().parent
 VAR_DIR = PROJECT_DIR.parent / "var"
 
 env = environ.Env()
-# An empty variable counts as not set: that is how Compose passes on what is not set.
+# An empty variable counts as not set.
 env.ENVIRON = {name: value for name, value in os.environ.items() if value}
 
 # The site itself

@@ -8,6 +8,8 @@ from rest_framework.authentication import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+__all__ = ["BearerAuthentication"]
+
 
 class BearerAuthentication(TokenAuthentication):
     """The tokens of `rest_framework.authtoken`, sent as Auth0's libraries send theirs.

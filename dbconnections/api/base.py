@@ -44,7 +44,6 @@ class Endpoint(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.ip = client_ip(request)
         super().initial(request, *args, **kwargs)
-        measure(request._request)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Answer with the methods there are, and nothing else."""
@@ -55,6 +54,7 @@ class Endpoint(APIView):
 
         The serializer keeps nothing of it, so that one may serve every request.
         """
+        measure(request._request)
         content_type = request.content_type
         parsers = self.get_parsers()
         if content_type and not self.get_content_negotiator().select_parser(request, parsers):

@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+__all__ = ["MayIssueTickets"]
+
 
 class MayIssueTickets(BasePermission):
     """Staff with the permission to add reset tickets, which superusers have.

@@ -4,6 +4,8 @@ from django.contrib.auth.hashers import BCryptPasswordHasher
 
 from dbconnections.passwords.rules import BCRYPT_BYTES
 
+__all__ = ["Auth0BCryptPasswordHasher"]
+
 
 class Auth0BCryptPasswordHasher(BCryptPasswordHasher):
     """Verify plain bcrypt as Auth0 wrote it; never first in ``PASSWORD_HASHERS``.

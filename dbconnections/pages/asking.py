@@ -128,7 +128,7 @@ class AskView(AskPage):
             user_agent=printable(request.META.get("HTTP_USER_AGENT", ""), 255),
             base_url=links.base_url(request),
         )
-        tickets.retrying(lambda: tickets.issue(asked))
+        tickets.issue(asked)
         return HttpResponseRedirect(links.asked_url(client.client_id, connection.name))
 
     def forged(self, request: HttpRequest) -> HttpResponseBase:

@@ -227,7 +227,9 @@ def test_body_in_chunks_that_the_server_does_not_put_together(send):
 
 def test_body_in_chunks_over_the_limit(send):
     body = BytesIO(b"x" * 100_000)
-    assert_error(send(b"", **chunked(body)), 413, "payload_too_large")
+    response = send(b"", **chunked(body))
+    assert_error(response, 413, "payload_too_large")
+    assert "X-RateLimit-Remaining" in response, "it was counted before it was read"
     assert body.tell() == 8193
     assert_nothing_done()
 

@@ -10,6 +10,9 @@ from django.dispatch import receiver
 
 from dbconnections import __version__
 from dbconnections.admin import SendPasswordResetMixin
+from dbconnections.api.authentication import BearerAuthentication
+from dbconnections.api.permissions import MayIssueTickets
+from dbconnections.auth0_import.hashers import Auth0BCryptPasswordHasher
 from dbconnections.conf import settings
 from dbconnections.delivery import deliver_due
 from dbconnections.models import AllowedOrigin, Client, Connection, ResetTicket, TicketState
@@ -49,3 +52,6 @@ def maintain() -> tuple[Counter[str], int]:
 
 validators: list[HistoryValidator | PolicyValidator] = [HistoryValidator(), PolicyValidator()]
 log_filter = HideLinks()
+back_ends: tuple[type[BearerAuthentication], type[MayIssueTickets]]
+back_ends = (BearerAuthentication, MayIssueTickets)
+hasher_of_auth0: str = Auth0BCryptPasswordHasher.algorithm
