@@ -1,6 +1,7 @@
 """Settings of the example site. Whatever differs between machines is an environment variable."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -199,6 +200,7 @@ if DBCONNECTIONS["RATE_LIMIT"] == "0":
         "RATE_LIMIT_PER_IP": "",
         "RATE_LIMIT_PAGES": "",
         "MAIL_CAPS": [],
+        "COALESCE_WINDOW": timedelta(),
     }
 
 # Logging: the same with and without DEBUG
