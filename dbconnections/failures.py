@@ -6,6 +6,7 @@ Only a refusal of this recipient or this mail is final. Whatever else is raised 
 or from what the ticket holds: it is tried again, but not without end.
 """
 
+import re
 import smtplib
 import ssl
 import sys
@@ -45,6 +46,12 @@ class NotSent(Exception):
 _REFUSED_BY_API = frozenset({400, 406, 413, 415, 422})
 
 
+# Many servers tell a client that has lost its credentials, or may not relay, only when it names a
+# recipient: RFC 4954, 6; RFC 3463, 3.8 has 5.7.x for what is about permission, not about a mailbox.
+_REFUSES_SENDER = frozenset({530, 534, 535, 538})
+_ABOUT_SENDER = re.compile(r"\s*5\.7\.\d")
+
+
 def classify(error: Exception) -> Failure:
     """Say how a failure is to be taken."""
     anymail = _anymail_exceptions()
@@ -57,9 +64,9 @@ def classify(error: Exception) -> Failure:
             # Some are a ValueError by birth; the next certificate may be a good one.
             return Failure.TRANSIENT
         case smtplib.SMTPRecipientsRefused(recipients=recipients):
-            return _final_if(all(500 <= code < 600 for code, _text in recipients.values()))
-        case smtplib.SMTPDataError(smtp_code=code):
-            return _final_if(500 <= code < 600)
+            return _final_if(all(_is_final(*reply) for reply in recipients.values()))
+        case smtplib.SMTPDataError(smtp_code=code, smtp_error=text):
+            return _final_if(_is_final(code, text))
         case ValueError():
             # An address or a header that no server would ever get to see.
             return Failure.PERMANENT
@@ -96,6 +103,13 @@ def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
         return _final_if(getattr(error, "status_code", None) in _REFUSED_BY_API)
     # What the provider cannot do, or a value that cannot be put into its request.
     return Failure.UNKNOWN
+
+
+def _is_final(code: int, text: bytes | str) -> bool:
+    """Say whether a reply refuses this recipient or this mail, and not whoever sends."""
+    said = text.decode("ascii", "replace") if isinstance(text, bytes) else str(text)
+    is_about_sender = code in _REFUSES_SENDER or _ABOUT_SENDER.match(said)
+    return 500 <= code < 600 and not is_about_sender
 
 
 def _final_if(is_final: bool) -> Failure:

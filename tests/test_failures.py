@@ -41,6 +41,10 @@ TRANSIENT = [
     (smtplib.SMTPSenderRefused(550, b"no", "a@b.example"), "SMTPSenderRefused 550"),
     (smtplib.SMTPNotSupportedError("STARTTLS"), "SMTPNotSupportedError"),
     (smtplib.SMTPRecipientsRefused({"a": BUSY}), "SMTPRecipientsRefused 451"),
+    # About the sender, though it is told at the recipient.
+    (smtplib.SMTPRecipientsRefused({"a": (530, b"5.7.0 Log in")}), "SMTPRecipientsRefused 530"),
+    (smtplib.SMTPRecipientsRefused({"a": (550, b"5.7.1 No relay")}), "SMTPRecipientsRefused 550"),
+    (smtplib.SMTPDataError(554, b"5.7.1 Not you"), "SMTPDataError 554"),
     (smtplib.SMTPRecipientsRefused({"a": GONE, "b": BUSY}), "SMTPRecipientsRefused 550 451"),
     (smtplib.SMTPDataError(451, b"later"), "SMTPDataError 451"),
     (TimeoutError("timed out"), "TimeoutError"),

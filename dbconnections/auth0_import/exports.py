@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def read_users(path: Path) -> Iterator[tuple[int, Any]]:
                     raise ExportError(_("line %(line)d: too long.") % {"line": number})
                 if line.strip():
                     yield number, _parse(line, number)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ExportError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 

@@ -86,6 +86,7 @@ class Page(View):
         self.nonce = secrets.token_urlsafe(16)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        is_forged = False
         with translation.override(translation.get_language_from_request(request)):
             try:
                 # In place of the site's middleware, from which the view is exempt: that answers
@@ -93,10 +94,14 @@ class Page(View):
                 response = check_csrf(self.answer)(request, *args, **kwargs)
                 if isinstance(response, Forged):
                     response = self.forged(request)
+                    is_forged = True
             except tickets.Busy:
                 response = self.busy()
             if isinstance(response, TemplateResponse):
                 response.render()
+            if is_forged:
+                # The form that is shown instead has a token, and needs its cookie.
+                CsrfCheck(self.answer).process_response(request, response)
         protect(response, nonce=self.nonce, logo_origin=self.logo_origin)
         return response
 

@@ -105,6 +105,15 @@ def test_gzipped_users(tmp_path):
     assert list(read_users(path)) == [(1, {"a": 1})]
 
 
+def test_damaged_gzipped_file(tmp_path):
+    path = tmp_path / "users.ndjson.gz"
+    packed = bytearray(gzip.compress(b'{"a": 1}\n' * 500))
+    packed[12:20] = b"\xff" * 8
+    path.write_bytes(packed)
+    with pytest.raises(ExportError, match="ndjson"):
+        list(read_users(path))
+
+
 def test_half_a_gzipped_file(tmp_path):
     path = tmp_path / "users.ndjson.gz"
     path.write_bytes(gzip.compress(b'{"a": 1}\n' * 1000)[:-12])

@@ -113,6 +113,19 @@ def test_person_whose_token_has_changed_gets_the_form_once_more(
     assert has_password(jane, GIVEN_PASSWORD)
 
 
+@every_middleware
+def test_person_whose_cookie_is_gone_gets_one_with_the_form(
+    strict, sealed_ticket, jane, settings, middleware
+):
+    settings.MIDDLEWARE = middleware
+    stale = hidden_fields(strict.get(link(sealed_ticket), follow=True))
+    del strict.cookies["csrftoken"]
+    refused = strict.post(RESET, stale)
+    assert refused.status_code == 403
+    assert strict.post(RESET, hidden_fields(refused))["Location"] == DONE
+    assert has_password(jane, GIVEN_PASSWORD)
+
+
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 @pytest.mark.parametrize("address", [RESET, DONE])
 def test_other_methods_are_refused_as_such(strict, ticket, method, address):
