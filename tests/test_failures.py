@@ -9,7 +9,6 @@ import pytest
 import requests
 from anymail import exceptions as anymail
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail import BadHeaderError
 from django.db import InterfaceError, OperationalError
 from django.template import TemplateSyntaxError
 
@@ -69,7 +68,7 @@ PERMANENT = [
     (Undeliverable("The account is gone."), "The account is gone."),
     (smtplib.SMTPRecipientsRefused({"a": GONE}), "SMTPRecipientsRefused 550"),
     (smtplib.SMTPDataError(554, b"spam"), "SMTPDataError 554"),
-    (BadHeaderError("newline"), "BadHeaderError"),
+    (ValueError("newline"), "ValueError"),
     (UnicodeEncodeError("ascii", "x", 0, 1, "no"), "UnicodeEncodeError"),
     (anymail.AnymailRecipientsRefused(), "AnymailRecipientsRefused"),
     (anymail.AnymailInvalidAddress("jane@"), "AnymailInvalidAddress"),

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import mechanicalsoup
 import pytest
 
 from example_project.outbox.mails import Mail, read_file
@@ -18,22 +18,33 @@ LINK = re.compile(r"https?://\S+/dbconnections/reset/\S+")
 NEW_PASSWORD = "fresh-Kettle-88"
 
 
-class Browser(mechanicalsoup.StatefulBrowser):
+class Browser:
     """A browser that stays on one site and never meets a page that failed."""
 
     def __init__(self, url: str, **headers: str) -> None:
-        super().__init__(raise_on_404=True)
+        # Imported where it is used: it is not there when these tests are deselected.
+        import mechanicalsoup
+
         self.site = url
+        self.browser: Any = mechanicalsoup.StatefulBrowser(raise_on_404=True)
         for name, value in headers.items():
-            self.session.headers[name.replace("_", "-")] = value
+            self.browser.session.headers[name.replace("_", "-")] = value
+
+    @property
+    def url(self) -> str:
+        return str(self.browser.url)
+
+    @property
+    def page(self) -> Any:
+        return self.browser.page
 
     def visit(self, path: str) -> str:
         """Open a page; return its text."""
-        return self._text(self.open(self.site + path if path.startswith("/") else path))
+        return self._text(self.browser.open(self.site + path if path.startswith("/") else path))
 
     def send(self, selector: str = "form[method=post]", **fields: object) -> str:
         """Fill in a form of the page, submit it, and return the text of the page it leads to."""
-        form = self.select_form(selector)
+        form = self.browser.select_form(selector)
         for name, value in fields.items():
             if isinstance(value, bool):
                 form.set_checkbox({name: value}, uncheck_other_boxes=False)
@@ -41,10 +52,10 @@ class Browser(mechanicalsoup.StatefulBrowser):
                 form.set_select({name: value})
             else:
                 form[name] = value
-        return self._text(self.submit_selected())
+        return self._text(self.browser.submit_selected())
 
-    def _text(self, response: object) -> str:
-        assert response.status_code == 200, f"{response.url}: {response.status_code}"  # type: ignore[attr-defined]
+    def _text(self, response: Any) -> str:
+        assert response.status_code == 200, f"{response.url}: {response.status_code}"
         return " ".join(self.page.get_text(" ").split())
 
 
