@@ -41,8 +41,9 @@ class State:
         self.then(page)
 
 
-def press(name: str) -> Callable[[Page], None]:
-    return lambda page: page.get_by_role("button", name=name).click()
+def press(action: str) -> Callable[[Page], None]:
+    """Return what presses a button by its action, in whatever language it is."""
+    return lambda page: page.locator(f"button[name=action][value={action}]").click()
 
 
 def fill_in(**fields: str) -> Callable[[Page], None]:
@@ -70,7 +71,7 @@ STATES = {
     ),
     "confirm": State("Confirm your new password", ticket="sealed"),
     "confirm-refused": State(
-        "Set a new password", ticket="sealed_weak", then=press("Set this password"), is_error=True
+        "Set a new password", ticket="sealed_weak", then=press("set"), is_error=True
     ),
     "retype": State("Confirm your new password", ticket="retype"),
     "retype-errors": State(
@@ -84,9 +85,7 @@ STATES = {
         ticket="used",
         then=lambda page: page.goto("/dbconnections/reset/done/") and None,
     ),
-    "declined": State(
-        "The link no longer works", ticket="to_decline", then=press("I did not ask for this")
-    ),
+    "declined": State("The link no longer works", ticket="to_decline", then=press("decline")),
     "used": State("This link has already been used", ticket="used", status=410),
     "expired": State("This link has expired", ticket="expired", status=410),
     "revoked": State("This link was cancelled", ticket="revoked", status=410),

@@ -54,4 +54,4 @@ validators: list[HistoryValidator | PolicyValidator] = [HistoryValidator(), Poli
 log_filter = HideLinks()
 back_ends: tuple[type[BearerAuthentication], type[MayIssueTickets]]
 back_ends = (BearerAuthentication, MayIssueTickets)
-hasher_of_auth0: str = Auth0BCryptPasswordHasher.algorithm
+hasher_of_auth0 = Auth0BCryptPasswordHasher()
