@@ -1,5 +1,6 @@
 """Many processes at once, on whichever database the suite runs on."""
 
+import os
 import random
 from collections import Counter
 from datetime import timedelta
@@ -131,6 +132,9 @@ def deliver(directory: str, coalesced: bool = True, **settings: Any) -> Counter[
     """Deliver what is due; the mails go to files."""
     from django.conf import settings as django_settings
 
+    # Django names a file by the second and an address in memory, which forked processes share.
+    directory = f"{directory}/{os.getpid()}"
+
     if not coalesced:
         settings["COALESCE_WINDOW"] = timedelta()
     with (
@@ -143,7 +147,7 @@ def deliver(directory: str, coalesced: bool = True, **settings: Any) -> Counter[
 def recipients(directory: Path) -> list[str]:
     mails = [
         message_from_bytes(text)
-        for file in directory.iterdir()
+        for file in directory.glob("*/*.log")
         for text in file.read_bytes().split(MAIL_END)
         if text
     ]
