@@ -2,11 +2,12 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -22,14 +23,21 @@ class Site:
     """The running example site."""
 
     url: str
+    database: Path
     log: Path
     instructions: str
     manage: Callable[..., str]
 
     def links_mailed(self) -> int:
-        """Return how many mails with a link there are; others may arrive at any time."""
+        """Return how many mails with a link there are, when none is on its way any more."""
+        wait_for(self._nothing_is_on_its_way, "A mail is not sent.")
         with urlopen(f"{self.url}/outbox/") as page:  # noqa: S310 (our own site)
             return page.read().decode().count("<strong>Change your password")
+
+    def _nothing_is_on_its_way(self) -> bool:
+        on_its_way = "FROM dbconnections_resetticket WHERE due_at IS NOT NULL AND sent_at IS NULL"
+        with closing(sqlite3.connect(self.database, timeout=30)) as database:
+            return not database.execute(f"SELECT count(*) {on_its_way}").fetchone()[0]  # noqa: S608
 
 
 @contextmanager
@@ -37,10 +45,11 @@ def running_site(directory: Path, **environment: str) -> Iterator[Site]:
     """Run the example site, with its database and outbox in a directory, and no limits."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
+    database = directory / "db.sqlite3"
     environment = {
         "PATH": os.environ["PATH"],
         "BASE_URL": url,
-        "DATABASE_URL": f"sqlite:///{directory}/db.sqlite3",
+        "DATABASE_URL": f"sqlite:///{database}",
         "MAIL_DIR": str(directory / "mail"),
         "DBCONNECTIONS_RATE_LIMIT": "0",
         **environment,
@@ -66,7 +75,7 @@ def running_site(directory: Path, **environment: str) -> Iterator[Site]:
     ):
         try:
             wait_for(lambda: answers(url), f"The example site does not start; see {log}.")
-            yield Site(url, log, instructions, manage)
+            yield Site(url, database, log, instructions, manage)
         finally:
             server.terminate()
 
