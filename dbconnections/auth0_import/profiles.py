@@ -81,7 +81,8 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
     Reads the export of users (``user_id``, ``identities``), of password hashes (``_id``,
     ``passwordHash``, ``identifiers``), and what Auth0 itself imports (``password_hash``).
     """
-    fields = Fields(data, path)
+    # The Deploy CLI, which writes placeholders, exports no users.
+    fields = Fields(data, path, has_placeholders=False)
     losses: set[Loss] = set()
     email, is_verified = fields.text("email"), fields.flag("email_verified")
     username = fields.text("username")

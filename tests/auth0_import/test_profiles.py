@@ -96,3 +96,11 @@ def test_hash_is_not_in_the_representation():
 def test_identifiers_of_other_kinds_are_passed_over():
     found = read(user(identifiers=[{"type": "phone_number", "value": "+15550100"}]))
     assert found.profile.username == ""
+
+
+def test_what_looks_like_a_placeholder_is_a_text_of_the_users_own():
+    found = read(user("##ann##@example.com", username="@@ann@@", nickname="the ##one##"))
+    profile = found.profile
+    assert (profile.email, profile.username) == ("##ann##@example.com", "@@ann@@")
+    assert profile.nickname == "the ##one##"
+    assert found.losses == frozenset()
