@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dbconnections.accounts import Profile
 from dbconnections.auth0_import.fields import Fields
+from dbconnections.validators import UNSTORABLE
 
 # As `bcrypt` writes it: version, two digits of cost, 22 characters of salt, 31 of hash.
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
@@ -26,6 +27,7 @@ class Loss(StrEnum):
 
     SOCIAL = "social"
     NO_LOGIN = "no_login"
+    UNSTORABLE = "unstorable"
     UNKNOWN_CONNECTION = "unknown_connection"
     DUPLICATE = "duplicate"
     LOGIN_TAKEN = "login_taken"
@@ -41,6 +43,7 @@ class Loss(StrEnum):
 SENTENCES = {
     Loss.SOCIAL: _("left out: no user of a database, so no password"),
     Loss.NO_LOGIN: _("left out: neither address nor username"),
+    Loss.UNSTORABLE: _("left out: a NUL or half a surrogate pair in a value, which cannot be kept"),
     Loss.UNKNOWN_CONNECTION: _("left out: their connection is neither here nor in the export"),
     Loss.DUPLICATE: _("left out: a line before has the same address, or username without one"),
     Loss.LOGIN_TAKEN: _("left out: somebody else has the username"),
@@ -57,6 +60,7 @@ SENTENCES = {
 LEFT_OUT = {
     Loss.SOCIAL,
     Loss.NO_LOGIN,
+    Loss.UNSTORABLE,
     Loss.UNKNOWN_CONNECTION,
     Loss.DUPLICATE,
     Loss.LOGIN_TAKEN,
@@ -114,6 +118,8 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
         is_blocked=fields.flag("blocked"),
         password=_password_of(fields, losses),
     )
+    if any(UNSTORABLE.search(str(value)) for value in vars(profile).values()):
+        losses.add(Loss.UNSTORABLE)
     return ExportedUser(profile, connection, frozenset(losses)), fields.problems
 
 

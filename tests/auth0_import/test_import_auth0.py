@@ -139,6 +139,16 @@ def test_imported_user_resets_the_password_through_the_imported_client(tenant, e
     assert client.login(username="ann@example.com", password="Fresh-kettle-88")
 
 
+def test_user_a_database_may_refuse_is_named_by_line_and_the_rest_goes_on(tenant, export, capsys):
+    users = export(user(), user("b@example.com", given_name="Bob\0"), user("c@example.com"))
+    call_command("import_auth0", tenant, users=users, apply=True)
+    out = capsys.readouterr().out
+    assert "Users: 2 new, 0 already there, 1 left out." in out
+    assert "1 left out: a NUL or half a surrogate pair in a value" in out
+    assert "(line 2)" in out
+    assert User.objects.count() == 2
+
+
 def test_configuration_alone(tenant, capsys):
     call_command("import_auth0", tenant, apply=True)
     assert "Users:" not in capsys.readouterr().out

@@ -117,6 +117,21 @@ def test_value_the_model_refuses(export, email):
     assert not User.objects.exists()
 
 
+@pytest.mark.parametrize("character", ["\0", "\ud800"], ids=["NUL", "half a surrogate pair"])
+@pytest.mark.parametrize("name", ["email", "username", "given_name", "family_name", "nickname"])
+def test_character_a_database_may_refuse_costs_only_that_user(export, name, character):
+    bad = user("b@example.com") | {name: f"b{character}@example.com"}
+    path = export(user(), bad, user("c@example.com"))
+    tried = run(path, write=False, batch=3)
+    tally = run(path, batch=3)
+    assert tally == tried
+    assert (summary(tally), tally.lines) == ((2, 0, 1), {Loss.UNSTORABLE: [2]})
+    assert set(User.objects.values_list("email", flat=True)) == {
+        "ann@example.com",
+        "c@example.com",
+    }
+
+
 def test_connection_that_is_not_known(export):
     assert lost(export(user(connection="Other"))) == {Loss.UNKNOWN_CONNECTION: [1]}
 
