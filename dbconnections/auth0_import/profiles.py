@@ -32,6 +32,8 @@ class Loss(StrEnum):
     DUPLICATE = "duplicate"
     LOGIN_TAKEN = "login_taken"
     INVALID = "invalid"
+    VERIFIED_ONLY = "verified_only"
+    UNVERIFIED = "unverified"
     BLOCKED = "blocked"
     NO_HASH = "no_hash"
     UNUSABLE_HASH = "unusable_hash"
@@ -48,6 +50,11 @@ SENTENCES = {
     Loss.DUPLICATE: _("left out: a line before has the same address, or username without one"),
     Loss.LOGIN_TAKEN: _("left out: somebody else has the username"),
     Loss.INVALID: _("left out: the user model refuses a value, or asks for one they lack"),
+    Loss.VERIFIED_ONLY: _("left out, as --verified-only asks: address never verified at Auth0"),
+    Loss.UNVERIFIED: _(
+        "with an address never verified at Auth0: whoever reads its mail can take over the account "
+        "by a reset; see --verified-only"
+    ),
     Loss.BLOCKED: _("blocked at Auth0: cannot log in here either (is_active is off)"),
     Loss.NO_HASH: _("without a password: none in the export; see RESET_UNUSABLE_PASSWORDS"),
     Loss.UNUSABLE_HASH: _("without a password: theirs is not bcrypt with a cost of 4 to 14"),
@@ -65,6 +72,7 @@ LEFT_OUT = {
     Loss.DUPLICATE,
     Loss.LOGIN_TAKEN,
     Loss.INVALID,
+    Loss.VERIFIED_ONLY,
 }
 
 
@@ -98,6 +106,8 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
             username = value
     if not email and not username:
         losses.add(Loss.NO_LOGIN)
+    if email and not is_verified:
+        losses.add(Loss.UNVERIFIED)
     connection, is_social = _origin_of(fields, losses)
     if is_social:
         losses.add(Loss.SOCIAL)

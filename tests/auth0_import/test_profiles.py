@@ -22,6 +22,7 @@ def test_user_of_the_export_of_profiles():
         {
             "user_id": "auth0|5dea9f9c82dd7c0e76e4ec93",
             "email": "ann@example.com",
+            "email_verified": True,
             "username": "ann",
             "given_name": "Ann",
             "family_name": "Lee",
@@ -51,6 +52,12 @@ LOSSES = {
     "social": ({"user_id": "google-oauth2|1"}, Loss.SOCIAL),
     "social identity": ({"identities": [{"provider": "facebook"}]}, Loss.SOCIAL),
     "no login": ({"email": None}, Loss.NO_LOGIN),
+    "unverified": ({"email_verified": False}, Loss.UNVERIFIED),
+    "not said whether verified": ({"email_verified": None}, Loss.UNVERIFIED),
+    "unverified identifier": (
+        {"email": None, "identifiers": [{"type": "email", "value": "ann@example.com"}]},
+        Loss.UNVERIFIED,
+    ),
     "blocked": ({"blocked": True}, Loss.BLOCKED),
     "no hash": ({"passwordHash": None}, Loss.NO_HASH),
     "no bcrypt": ({"passwordHash": "$argon2id$v=19$m=65536"}, Loss.UNUSABLE_HASH),
@@ -81,6 +88,10 @@ def test_every_bcrypt_there_is(prefix):
     custom = {"algorithm": "bcrypt", "hash": {"value": hash_}}
     found = read(user(passwordHash=None, custom_password_hash=custom))
     assert found.profile.password == f"bcrypt${hash_}"
+
+
+def test_without_an_address_there_is_none_to_verify():
+    assert read(user(None, username="ann", email_verified=False)).losses == frozenset()
 
 
 def test_wrong_types_are_problems():

@@ -23,9 +23,11 @@ pytestmark = pytest.mark.django_db
 STORES = {CONNECTION: "default"}
 
 
-def run(path, *, write=True, stores=STORES, batch=2):
+def run(path, *, write=True, stores=STORES, batch=2, **options):
     tally = Tally()
-    import_users(path, stores, tally, write=write, progress=lambda tally: None, batch=batch)
+    import_users(
+        path, stores, tally, write=write, progress=lambda tally: None, batch=batch, **options
+    )
     return tally
 
 
@@ -104,6 +106,25 @@ def test_username_taken_in_the_meantime_costs_only_that_user(export, monkeypatch
 def test_blocked_user_stays_out(export):
     assert lost(export(user(blocked=True))) == {Loss.BLOCKED: [1]}
     assert not User.objects.get().is_active
+
+
+def test_user_with_an_unverified_address_is_imported_and_told(export):
+    tally = run(export(user(), user("b@example.com", email_verified=False)))
+    assert (summary(tally), tally.lines) == ((2, 0, 0), {Loss.UNVERIFIED: [2]})
+
+
+def test_unverified_address_can_be_left_out_and_then_takes_no_place(export):
+    path = export(
+        user(email_verified=False),
+        user("Ann@example.com"),
+        user(None, username="bob", email_verified=False),
+    )
+    tally = run(path, verified_only=True)
+    assert (summary(tally), tally.lines) == ((2, 0, 1), {Loss.VERIFIED_ONLY: [1]})
+    assert set(User.objects.values_list("email", "username")) == {
+        ("Ann@example.com", "Ann@example.com"),
+        ("", "bob"),
+    }
 
 
 def test_user_without_a_hash_has_no_password(export):
