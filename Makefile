@@ -30,8 +30,11 @@ lint: $(VENV)/.lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/python -m ruff format --check --quiet
 	@$(BIN)/python -m mypy --no-error-summary
 
-docs: $(VENV)/.docs  ## write the reference and build the documentation into build/docs
+docs: $(VENV)/.docs  ## write what comes from the code, and build the documentation into build/docs
 	@$(BIN)/python -m tests.support.reference
+	@$(BIN)/python -m tests.support.readme
+	@$(BIN)/python -m tests.support.mail_document
+	@$(BIN)/python -m tests.sdk.documentation
 	@$(BIN)/python -m sphinx -W --keep-going -n -q -c docs . build/docs
 
 messages:  ## find texts to translate and compile what is translated (needs GNU gettext)

@@ -14,6 +14,9 @@ LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+# Legal in JSON; but PostgreSQL refuses a NUL, and half a surrogate pair has no UTF-8.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
 # RFC 5321, 4.5.3.1: 64 octets of local part; RFC 3696 erratum 1690: 254 in all.
 MAX_LOCAL_PART = 64
 MAX_ADDRESS = 254

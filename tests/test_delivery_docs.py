@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
@@ -10,14 +9,15 @@ from prometheus_client import REGISTRY
 from dbconnections import signals, tickets
 from dbconnections.delivery import deliver_due, status
 from tests.factories import ResetTicketFactory
+from tests.support.documentation import ROOT, blocks
 
-DOCS = Path(__file__).parent.parent / "docs" / "delivery.md"
+DOCS = ROOT / "docs" / "delivery.md"
 
 
 @pytest.fixture
 def example():
     """Run the example; take its receivers and metrics away afterwards."""
-    [code] = re.findall(r"<!-- metrics: .*? -->\n```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    [code] = [block.code for block in blocks(DOCS) if block.mark.startswith("metrics: ")]
     names: dict[str, object] = {}
     exec(compile(code, DOCS, "exec"), names)  # noqa: S102 (our own documentation)
     yield

@@ -7,7 +7,6 @@ wrapped as soon as it is read, before any frame of the framework can show it in 
 
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, NoReturn
 from urllib.parse import parse_qsl
@@ -21,11 +20,10 @@ from rest_framework.parsers import BaseParser
 from dbconnections.api.errors import ApiError, InvalidRequest
 from dbconnections.conf import settings
 from dbconnections.secret import Secret
+from dbconnections.validators import UNSTORABLE
 
 # A form of this endpoint has seven fields; SDKs add a few of their own.
 MAX_FORM_FIELDS = 50
-
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class StrictParser(BaseParser):
@@ -140,7 +138,7 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_unstorable(text: str) -> bool:
-    return _UNSTORABLE.search(text) is not None
+    return UNSTORABLE.search(text) is not None
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -15,11 +15,20 @@ class Fields:
 
     Each method returns the value of that name, or its default where it is absent or null. A value
     of another type is a problem, in ``problems``; a placeholder of the Deploy CLI is no value, and
-    named in ``placeholders``. Neither list ever has a value in it, which may be a secret.
+    named in ``placeholders``. Neither list ever has a value in it, which may be a secret. Without
+    ``has_placeholders`` nothing is one: people may call themselves ``##me##``.
     """
 
-    def __init__(self, data: Mapping[str, Any], path: str, parent: "Fields | None" = None) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        path: str,
+        parent: "Fields | None" = None,
+        *,
+        has_placeholders: bool = True,
+    ) -> None:
         self.path = path
+        self.has_placeholders: bool = parent.has_placeholders if parent else has_placeholders
         self.problems: list[str] = parent.problems if parent else []
         self.placeholders: list[str] = parent.placeholders if parent else []
         self._data = data
@@ -97,7 +106,7 @@ class Fields:
         return value
 
     def _is_placeholder(self, name: str, value: Any) -> bool:
-        if type(value) is not str or not _PLACEHOLDER.search(value):
+        if not self.has_placeholders or type(value) is not str or not _PLACEHOLDER.search(value):
             return False
         self._read.add(name)
         path = self._path_of(name)

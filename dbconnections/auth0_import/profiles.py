@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dbconnections.accounts import Profile
 from dbconnections.auth0_import.fields import Fields
+from dbconnections.validators import UNSTORABLE
 
 # As `bcrypt` writes it: version, two digits of cost, 22 characters of salt, 31 of hash.
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
@@ -26,10 +27,13 @@ class Loss(StrEnum):
 
     SOCIAL = "social"
     NO_LOGIN = "no_login"
+    UNSTORABLE = "unstorable"
     UNKNOWN_CONNECTION = "unknown_connection"
     DUPLICATE = "duplicate"
     LOGIN_TAKEN = "login_taken"
     INVALID = "invalid"
+    VERIFIED_ONLY = "verified_only"
+    UNVERIFIED = "unverified"
     BLOCKED = "blocked"
     NO_HASH = "no_hash"
     UNUSABLE_HASH = "unusable_hash"
@@ -41,10 +45,16 @@ class Loss(StrEnum):
 SENTENCES = {
     Loss.SOCIAL: _("left out: no user of a database, so no password"),
     Loss.NO_LOGIN: _("left out: neither address nor username"),
+    Loss.UNSTORABLE: _("left out: a NUL or half a surrogate pair in a value, which cannot be kept"),
     Loss.UNKNOWN_CONNECTION: _("left out: their connection is neither here nor in the export"),
     Loss.DUPLICATE: _("left out: a line before has the same address, or username without one"),
     Loss.LOGIN_TAKEN: _("left out: somebody else has the username"),
     Loss.INVALID: _("left out: the user model refuses a value, or asks for one they lack"),
+    Loss.VERIFIED_ONLY: _("left out, as --verified-only asks: address never verified at Auth0"),
+    Loss.UNVERIFIED: _(
+        "with an address never verified at Auth0: whoever reads its mail can take over the account "
+        "by a reset; see --verified-only"
+    ),
     Loss.BLOCKED: _("blocked at Auth0: cannot log in here either (is_active is off)"),
     Loss.NO_HASH: _("without a password: none in the export; see RESET_UNUSABLE_PASSWORDS"),
     Loss.UNUSABLE_HASH: _("without a password: theirs is not bcrypt with a cost of 4 to 14"),
@@ -57,10 +67,12 @@ SENTENCES = {
 LEFT_OUT = {
     Loss.SOCIAL,
     Loss.NO_LOGIN,
+    Loss.UNSTORABLE,
     Loss.UNKNOWN_CONNECTION,
     Loss.DUPLICATE,
     Loss.LOGIN_TAKEN,
     Loss.INVALID,
+    Loss.VERIFIED_ONLY,
 }
 
 
@@ -81,7 +93,8 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
     Reads the export of users (``user_id``, ``identities``), of password hashes (``_id``,
     ``passwordHash``, ``identifiers``), and what Auth0 itself imports (``password_hash``).
     """
-    fields = Fields(data, path)
+    # The Deploy CLI, which writes placeholders, exports no users.
+    fields = Fields(data, path, has_placeholders=False)
     losses: set[Loss] = set()
     email, is_verified = fields.text("email"), fields.flag("email_verified")
     username = fields.text("username")
@@ -93,6 +106,8 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
             username = value
     if not email and not username:
         losses.add(Loss.NO_LOGIN)
+    if email and not is_verified:
+        losses.add(Loss.UNVERIFIED)
     connection, is_social = _origin_of(fields, losses)
     if is_social:
         losses.add(Loss.SOCIAL)
@@ -113,6 +128,8 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
         is_blocked=fields.flag("blocked"),
         password=_password_of(fields, losses),
     )
+    if any(UNSTORABLE.search(str(value)) for value in vars(profile).values()):
+        losses.add(Loss.UNSTORABLE)
     return ExportedUser(profile, connection, frozenset(losses)), fields.problems
 
 

@@ -91,18 +91,20 @@ def import_users(
     *,
     write: bool,
     progress: Callable[[Tally], None],
+    verified_only: bool = False,
     batch: int = BATCH,
 ) -> None:
     """Take over each user of the export whose connection is in ``stores``, and keep the tally.
 
     ``stores`` has the user store of each connection. A line that names no connection belongs to
-    the only one, if there is only one. Each batch is one transaction of its store; what went
+    the only one, if there is only one. With ``verified_only``, whoever has an address that was
+    never verified is left out. Each batch is one transaction of its store; what went
     before an interruption stays, and a second run finds it there and goes on.
     """
     with Seen() as seen:
         lines = read_users(path)
         while chunk := list(islice(lines, batch)):
-            _import_batch(chunk, stores, seen, tally, write)
+            _import_batch(chunk, stores, seen, tally, write, verified_only)
             tally.last_line = chunk[-1][0]
             progress(tally)
 
@@ -113,6 +115,7 @@ def _import_batch(
     seen: "Seen",
     tally: Tally,
     write: bool,
+    verified_only: bool,
 ) -> None:
     by_store: dict[str, list[tuple[int, ExportedUser]]] = {}
     # Noted only when the batch is written, so that the tally tells what is there.
@@ -124,6 +127,9 @@ def _import_batch(
             raise ExportError(*problems)  # the file has changed since the survey
         connection = user.connection or (next(iter(stores)) if len(stores) == 1 else "")
         losses = set(user.losses & LEFT_OUT)
+        # Before `seen`: who signed up with somebody else's address must not keep out its owner.
+        if verified_only and Loss.UNVERIFIED in user.losses:
+            losses.add(Loss.VERIFIED_ONLY)
         if not losses and connection not in stores:
             losses = {Loss.UNKNOWN_CONNECTION}
         if not losses and not seen.add(stores[connection], user):

@@ -65,6 +65,15 @@ def test_placeholder_in_a_list():
     assert fields.placeholders == ["origins[0]"]
 
 
+def test_placeholder_is_a_text_like_any_other_where_none_is_due():
+    data = {"name": "##ANN##", "list": ["@@B@@"], "in": {"c": "##C##"}, "all": [{"d": "@@D@@"}]}
+    fields = Fields(data, "line 1", has_placeholders=False)
+    assert (fields.text("name"), fields.texts("list")) == ("##ANN##", ["@@B@@"])
+    assert fields.table("in").text("c") == "##C##"
+    assert [inner.text("d") for inner in fields.tables("all")] == ["@@D@@"]
+    assert fields.placeholders == []
+
+
 def test_what_nobody_asked_for():
     fields = Fields({"a": 1, "b": 2, "c": None, "d": False, "e": [], "f": 3}, "")
     fields.number("a")

@@ -139,6 +139,34 @@ def test_imported_user_resets_the_password_through_the_imported_client(tenant, e
     assert client.login(username="ann@example.com", password="Fresh-kettle-88")
 
 
+def test_user_a_database_may_refuse_is_named_by_line_and_the_rest_goes_on(tenant, export, capsys):
+    users = export(user(), user("b@example.com", given_name="Bob\0"), user("c@example.com"))
+    call_command("import_auth0", tenant, users=users, apply=True)
+    out = capsys.readouterr().out
+    assert "Users: 2 new, 0 already there, 1 left out." in out
+    assert "1 left out: a NUL or half a surrogate pair in a value" in out
+    assert "(line 2)" in out
+    assert User.objects.count() == 2
+
+
+@pytest.mark.parametrize("apply", [False, True])
+def test_unverified_addresses_are_told_with_what_that_means(tenant, export, capsys, apply):
+    users = export(user(), user("b@example.com", email_verified=False))
+    call_command("import_auth0", tenant, users=users, apply=apply)
+    out = capsys.readouterr().out
+    assert "Users: 2 new, 0 already there, 0 left out." in out
+    assert "1 with an address never verified at Auth0: whoever reads its mail can take over" in out
+
+
+def test_unverified_addresses_are_left_out_if_asked(tenant, export, capsys):
+    users = export(user(), user("b@example.com", email_verified=False))
+    call_command("import_auth0", tenant, users=users, apply=True, verified_only=True)
+    out = capsys.readouterr().out
+    assert "Users: 1 new, 0 already there, 1 left out." in out
+    assert "1 left out, as --verified-only asks" in out
+    assert User.objects.get().email == "ann@example.com"
+
+
 def test_configuration_alone(tenant, capsys):
     call_command("import_auth0", tenant, apply=True)
     assert "Users:" not in capsys.readouterr().out

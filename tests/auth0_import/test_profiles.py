@@ -22,6 +22,7 @@ def test_user_of_the_export_of_profiles():
         {
             "user_id": "auth0|5dea9f9c82dd7c0e76e4ec93",
             "email": "ann@example.com",
+            "email_verified": True,
             "username": "ann",
             "given_name": "Ann",
             "family_name": "Lee",
@@ -51,6 +52,12 @@ LOSSES = {
     "social": ({"user_id": "google-oauth2|1"}, Loss.SOCIAL),
     "social identity": ({"identities": [{"provider": "facebook"}]}, Loss.SOCIAL),
     "no login": ({"email": None}, Loss.NO_LOGIN),
+    "unverified": ({"email_verified": False}, Loss.UNVERIFIED),
+    "not said whether verified": ({"email_verified": None}, Loss.UNVERIFIED),
+    "unverified identifier": (
+        {"email": None, "identifiers": [{"type": "email", "value": "ann@example.com"}]},
+        Loss.UNVERIFIED,
+    ),
     "blocked": ({"blocked": True}, Loss.BLOCKED),
     "no hash": ({"passwordHash": None}, Loss.NO_HASH),
     "no bcrypt": ({"passwordHash": "$argon2id$v=19$m=65536"}, Loss.UNUSABLE_HASH),
@@ -83,6 +90,10 @@ def test_every_bcrypt_there_is(prefix):
     assert found.profile.password == f"bcrypt${hash_}"
 
 
+def test_without_an_address_there_is_none_to_verify():
+    assert read(user(None, username="ann", email_verified=False)).losses == frozenset()
+
+
 def test_wrong_types_are_problems():
     _found, problems = user_of(user(email=7, blocked="no"), "line 9")
     assert "line 9.email: must be a text, and is int." in problems
@@ -96,3 +107,11 @@ def test_hash_is_not_in_the_representation():
 def test_identifiers_of_other_kinds_are_passed_over():
     found = read(user(identifiers=[{"type": "phone_number", "value": "+15550100"}]))
     assert found.profile.username == ""
+
+
+def test_what_looks_like_a_placeholder_is_a_text_of_the_users_own():
+    found = read(user("##ann##@example.com", username="@@ann@@", nickname="the ##one##"))
+    profile = found.profile
+    assert (profile.email, profile.username) == ("##ann##@example.com", "@@ann@@")
+    assert profile.nickname == "the ##one##"
+    assert found.losses == frozenset()

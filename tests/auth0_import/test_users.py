@@ -23,9 +23,11 @@ pytestmark = pytest.mark.django_db
 STORES = {CONNECTION: "default"}
 
 
-def run(path, *, write=True, stores=STORES, batch=2):
+def run(path, *, write=True, stores=STORES, batch=2, **options):
     tally = Tally()
-    import_users(path, stores, tally, write=write, progress=lambda tally: None, batch=batch)
+    import_users(
+        path, stores, tally, write=write, progress=lambda tally: None, batch=batch, **options
+    )
     return tally
 
 
@@ -106,6 +108,25 @@ def test_blocked_user_stays_out(export):
     assert not User.objects.get().is_active
 
 
+def test_user_with_an_unverified_address_is_imported_and_told(export):
+    tally = run(export(user(), user("b@example.com", email_verified=False)))
+    assert (summary(tally), tally.lines) == ((2, 0, 0), {Loss.UNVERIFIED: [2]})
+
+
+def test_unverified_address_can_be_left_out_and_then_takes_no_place(export):
+    path = export(
+        user(email_verified=False),
+        user("Ann@example.com"),
+        user(None, username="bob", email_verified=False),
+    )
+    tally = run(path, verified_only=True)
+    assert (summary(tally), tally.lines) == ((2, 0, 1), {Loss.VERIFIED_ONLY: [1]})
+    assert set(User.objects.values_list("email", "username")) == {
+        ("Ann@example.com", "Ann@example.com"),
+        ("", "bob"),
+    }
+
+
 def test_user_without_a_hash_has_no_password(export):
     assert lost(export(user(passwordHash=None))) == {Loss.NO_HASH: [1]}
     assert not User.objects.get().has_usable_password()
@@ -115,6 +136,21 @@ def test_user_without_a_hash_has_no_password(export):
 def test_value_the_model_refuses(export, email):
     assert lost(export(user(email))) == {Loss.INVALID: [1]}
     assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"], ids=["NUL", "half a surrogate pair"])
+@pytest.mark.parametrize("name", ["email", "username", "given_name", "family_name", "nickname"])
+def test_character_a_database_may_refuse_costs_only_that_user(export, name, character):
+    bad = user("b@example.com") | {name: f"b{character}@example.com"}
+    path = export(user(), bad, user("c@example.com"))
+    tried = run(path, write=False, batch=3)
+    tally = run(path, batch=3)
+    assert tally == tried
+    assert (summary(tally), tally.lines) == ((2, 0, 1), {Loss.UNSTORABLE: [2]})
+    assert set(User.objects.values_list("email", flat=True)) == {
+        "ann@example.com",
+        "c@example.com",
+    }
 
 
 def test_connection_that_is_not_known(export):

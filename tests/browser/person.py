@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.browser.site import Site, wait_for
+from tests.browser.site import Site
+from tests.support.time import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -34,7 +35,7 @@ def ask(page: Page, password: str | None = None) -> str:
 
 def open_mail(page: Page, site: Site, before: int) -> None:
     """Wait for a link beyond those that were mailed before, and open its mail."""
-    wait_for(lambda: site.links_mailed() > before, "No mail arrives.")
+    wait_until(lambda: site.links_mailed() > before, "No mail arrives.")
     page.goto("/outbox/")
     page.locator(".mails a", has_text="Change your password").first.click()
 

@@ -1,21 +1,18 @@
 """The example site as something that runs."""
 
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
-import pytest
-
 from tests.support.processes import ROOT
+from tests.support.servers import free_port, serving, status_of
+from tests.support.time import wait_until
 
 
 @dataclass
@@ -30,14 +27,14 @@ class Site:
 
     def links_mailed(self) -> int:
         """Return how many mails with a link there are, when none is on its way any more."""
-        wait_for(self._nothing_is_on_its_way, "A mail is not sent.")
+        wait_until(self._nothing_is_on_its_way, "A mail is not sent.", log=self.log)
         with urlopen(f"{self.url}/outbox/") as page:  # noqa: S310 (our own site)
             return page.read().decode().count("<strong>Change your password")
 
     def _nothing_is_on_its_way(self) -> bool:
         on_its_way = "FROM dbconnections_resetticket WHERE due_at IS NOT NULL AND sent_at IS NULL"
         with closing(sqlite3.connect(self.database, timeout=30)) as database:
-            return not database.execute(f"SELECT count(*) {on_its_way}").fetchone()[0]  # noqa: S608
+            return not database.execute(f"SELECT count(*) {on_its_way}").fetchone()[0]
 
 
 @contextmanager
@@ -63,40 +60,11 @@ def running_site(directory: Path, **environment: str) -> Iterator[Site]:
     manage("migrate", "--verbosity", "0")
     instructions = manage("seed_demo")
     log = directory / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as server,
+    with serving(
+        [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
+        lambda: status_of(url) == 200,
+        directory=ROOT,
+        log=log,
+        environment=environment,
     ):
-        try:
-            wait_for(lambda: answers(url), f"The example site does not start; see {log}.")
-            yield Site(url, database, log, instructions, manage)
-        finally:
-            server.terminate()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def answers(url: str) -> bool:
-    try:
-        urlopen(url).close()  # noqa: S310 (our own site)
-    except URLError:
-        return False
-    return True
-
-
-def wait_for(condition: Callable[[], bool], message: str, seconds: float = 30) -> None:
-    """Wait until something is so; fail with a message if it never is."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(message)
-        time.sleep(0.1)
+        yield Site(url, database, log, instructions, manage)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.browser.person import SENTENCE
-from tests.browser.site import wait_for
+from tests.support.time import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +31,7 @@ def test_command_is_answered_and_mailed(site, number):
     assert head.startswith("HTTP/1.1 200 OK")
     assert "Content-Type: application/json" in head
     assert body == f'"{SENTENCE}"'
-    wait_for(lambda: site.links_mailed() == before + 1, "No mail arrives.")
+    wait_until(lambda: site.links_mailed() == before + 1, "No mail arrives.")
 
 
 def test_password_is_refused_for_lock_9(site):

@@ -1,14 +1,11 @@
 """The user store of `docs/user-stores.md` against a real directory, OpenLDAP's."""
 
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -20,10 +17,10 @@ from dbconnections.accounts import get_store
 from dbconnections.delivery import deliver_due
 from dbconnections.secret import Secret
 from dbconnections.tickets import Busy, TicketRefused, redeem
-from tests.browser.site import free_port, wait_for
 from tests.factories import ClientFactory, ConnectionFactory, ResetTicketFactory
 from tests.sdk.packages import program
 from tests.support.documentation import ROOT, blocks
+from tests.support.servers import free_port, listens, serving
 
 pytestmark = [
     pytest.mark.sdk,
@@ -77,29 +74,17 @@ def url(tmp_path: Path) -> Iterator[str]:
         directory=tmp_path, base=BASE, admin=ADMIN, service=SERVICE
     )
     (tmp_path / "slapd.conf").write_text(configuration)
-    url = f"ldap://127.0.0.1:{free_port()}"
+    port = free_port()
+    url = f"ldap://127.0.0.1:{port}"
     command = [program("slapd"), "-d", "0", "-h", url, "-f", str(tmp_path / "slapd.conf")]
-    with subprocess.Popen(command) as server:
-        try:
-            fill(url)
-            yield url
-        finally:
-            server.terminate()
-
-
-def listens(url: str) -> bool:
-    host, port = urlsplit(url).netloc.split(":")
-    try:
-        socket.create_connection((host, int(port))).close()
-    except ConnectionRefusedError:
-        return False
-    return True
+    with serving(command, lambda: listens(port), directory=tmp_path, log=tmp_path / "log"):
+        fill(url)
+        yield url
 
 
 def fill(url: str) -> None:
     import ldap3
 
-    wait_for(lambda: listens(url), "slapd does not start.")
     connection = ldap3.Connection(url, ADMIN, "admin", auto_bind=True, raise_exceptions=True)
     connection.add(BASE, ["dcObject", "organization"], {"o": "Acme", "dc": "example"})
     # Not the administrator, for whom the directory's own rules do not count.

@@ -4,11 +4,11 @@
 """
 
 import re
-from pathlib import Path
 
 from tests.sdk.clients import CLIENTS, Client
+from tests.support.documentation import ROOT, blocks, with_part
 
-PAGE = Path(__file__).parents[2] / "docs" / "coming-from-auth0.md"
+PAGE = ROOT / "docs" / "coming-from-auth0.md"
 
 # What the page's code says where each reader has something else.
 DOMAIN = "login.example.com"
@@ -19,8 +19,6 @@ ADDRESS = "jane@example.com"
 TOKEN = "YOUR_TOKEN"
 USER_ID = "auth0|42"
 
-_SNIPPET = re.compile(r"^<!-- snippet: (\S+) -->\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_TABLE = re.compile(r"(<!-- (clients|back ends): .*? -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 _TABLES = {"clients": "authentication", "back ends": "management"}
 
 # The address and what stands around it, in JavaScript, Python, JSON and a form.
@@ -32,7 +30,7 @@ _USER_ID = re.compile(rf"""(?P<q>["']?)user_id(?P=q)(?P<is>: |=)"{re.escape(USER
 
 def snippets() -> dict[str, str]:
     """Return the page's code by name."""
-    return dict(_SNIPPET.findall(PAGE.read_text()))
+    return {block.name: block.code for block in blocks(PAGE) if block.mark.startswith("snippet: ")}
 
 
 def snippet(name: str) -> str:
@@ -90,7 +88,9 @@ def shown(path: str) -> str:
 
 def with_tables(text: str) -> str:
     """Return the page with its tables made anew."""
-    return _TABLE.sub(lambda part: f"{part[1]}{table(_TABLES[part[2]])}{part[3]}", text)
+    for name, api in _TABLES.items():
+        text = with_part(text, name, table(api))
+    return text
 
 
 if __name__ == "__main__":

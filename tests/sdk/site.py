@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import HTTPCookieProcessor, HTTPSHandler, Request, build_opener, urlopen
 
 from example_project.outbox.mails import read_file
-from tests.browser.site import free_port, wait_for
 from tests.sdk.authority import Certificates, issue
 from tests.sdk.documentation import ORIGIN, snippet
 from tests.support.processes import ROOT
+from tests.support.servers import free_port, serving, status_of
+from tests.support.time import wait_until
 
 # For clients that send the new password along.
 LOCK_8_CLIENT_ID = "YOUR_LOCK_8_CLIENT_ID"
@@ -106,7 +107,7 @@ class Site:
 
     def only_mail_to(self, address: str) -> str:
         """Wait until the one mail to an address is there; return its text."""
-        wait_for(lambda: self.mails_to(address) != [], f"No mail arrives for {address}.")
+        wait_until(lambda: self.mails_to(address) != [], f"No mail arrives for {address}.")
         assert self.requests_for(address) == 1
         [text] = self.mails_to(address)
         return text
@@ -131,11 +132,7 @@ class Site:
                 return error.code
 
     def answers(self) -> bool:
-        try:
-            urlopen(f"https://{self.domain}/", timeout=10, context=self._context()).close()
-        except URLError:
-            return False
-        return True
+        return status_of(f"https://{self.domain}/", context=self._context()) == 200
 
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.certificates.authority)
@@ -173,17 +170,8 @@ def example_site(directory: Path, origin: str) -> Iterator[Site]:
     command += [f"127.0.0.1:{port}", "--threads", "4", "--graceful-timeout", "1"]
     command += ["--certfile", str(site.certificates.certificate)]
     command += ["--keyfile", str(site.certificates.key)]
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        ) as server,
-    ):
-        try:
-            wait_for(site.answers, f"The example site does not start; see {log}.")
-            yield site
-        finally:
-            server.terminate()
+    with serving(command, site.answers, directory=ROOT, log=log, environment=environment):
+        yield site
 
 
 @dataclass

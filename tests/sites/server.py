@@ -1,18 +1,15 @@
 """A site that runs, and a person with a browser, as far as one without a screen can be one."""
 
 import re
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from example_project.outbox.mails import Mail, read_file
-from tests.browser.site import answers
 from tests.sites.environments import Environment, clean_environment
+from tests.support.servers import serving, status_of
+from tests.support.time import wait_until
 
 LINK = re.compile(r"https?://\S+/dbconnections/reset/\S+")
 NEW_PASSWORD = "fresh-Kettle-88"
@@ -63,31 +60,14 @@ class Browser:
 def running(environment: Environment, site: Path, port: int, **variables: str) -> Iterator[str]:
     """Run a site's server; yield its address."""
     url = f"http://127.0.0.1:{port}"
-    log = site / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [environment.bin / "python", "manage.py", "runserver", "--noreload", url[7:]],
-            cwd=site,
-            env=clean_environment(**variables),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as server,
+    with serving(
+        [environment.bin / "python", "manage.py", "runserver", "--noreload", url[7:]],
+        lambda: status_of(f"{url}/admin/login/") == 200,
+        directory=site,
+        log=site / "log",
+        environment=clean_environment(**variables),
     ):
-        try:
-            wait_for(lambda: answers(f"{url}/admin/login/"), log)
-            yield url
-        finally:
-            server.terminate()
-
-
-def wait_for(condition: Callable[[], bool], log: Path, seconds: float = 60) -> None:
-    """Wait until something is so; fail with the server's log if it never is."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(log.read_text(), pytrace=False)
-        time.sleep(0.1)
+        yield url
 
 
 def mails(directory: Path) -> list[Mail]:
@@ -99,7 +79,7 @@ def mails(directory: Path) -> list[Mail]:
 def wait_for_mails(site: Path, number: int) -> list[Mail]:
     """Wait until a site has sent so many mails; return them."""
     directory = site / "mail"
-    wait_for(lambda: len(mails(directory)) >= number, site / "log")
+    wait_until(lambda: len(mails(directory)) >= number, "A mail is missing.", log=site / "log")
     found = mails(directory)
     assert len(found) == number
     return found

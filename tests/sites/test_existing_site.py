@@ -11,8 +11,8 @@ import pytest
 import requests
 from django.conf import settings
 
-from tests.browser.site import free_port
 from tests.sites.server import Browser, link_in, running, wait_for_mails
+from tests.support.servers import free_port
 
 pytestmark = pytest.mark.sites
 

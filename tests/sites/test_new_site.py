@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.site import free_port
 from tests.sites.environments import Environment
 from tests.sites.server import NEW_PASSWORD, Browser, link_in, running, wait_for_mails
 from tests.support.readme import README
+from tests.support.servers import free_port
 
 pytestmark = pytest.mark.sites
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.site import free_port
 from tests.sites.environments import Environment, Pair, run
-from tests.sites.server import LINK, NEW_PASSWORD, Browser, running, wait_for
+from tests.sites.server import LINK, NEW_PASSWORD, Browser, running
 from tests.support.documentation import ROOT, blocks
+from tests.support.servers import free_port
+from tests.support.time import wait_until
 
 pytestmark = pytest.mark.sites
 
@@ -63,7 +64,7 @@ def test_tutorial_ends_with_a_new_password(environment, tmp_path):
         answer = run(*[word.replace("http://127.0.0.1:8000", url) for word in ask], "--silent")
         assert answer.strip() == CODE["answer"].strip()
         log = directory / "log"
-        wait_for(lambda: bool(LINK.search(log.read_text())), log)
+        wait_until(lambda: LINK.search(log.read_text()), "No link is logged.", log=log)
         person = Browser(url)
         person.visit(LINK.findall(log.read_text())[0])
         person.send(new_password1=NEW_PASSWORD, new_password2=NEW_PASSWORD)

@@ -17,7 +17,7 @@ import time
 from argparse import ArgumentParser
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,10 +29,10 @@ from django.test import override_settings
 
 from dbconnections.delivery import delivery_thread, next_due
 from dbconnections.models import ResetTicket
-from tests.browser.site import free_port
 from tests.stress import support
 from tests.support.mail import smtp
 from tests.support.processes import ROOT, database_url
+from tests.support.servers import free_port, listens
 from tests.support.time import wait_until
 
 ADDRESSES = 100  # of each class
@@ -196,7 +196,8 @@ def add_everybody() -> None:
 @contextmanager
 def server(port: int, kind: str, *, worker: bool = False) -> Iterator[Site]:
     """Run the example site on gunicorn; ask over one connection that is kept."""
-    address = f"127.0.0.1:{free_port()}"
+    http_port = free_port()
+    address = f"127.0.0.1:{http_port}"
     environment = {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "tests.stress.site",
@@ -225,8 +226,9 @@ def server(port: int, kind: str, *, worker: bool = False) -> Iterator[Site]:
             )
             stack.callback(process.wait)
             stack.callback(os.killpg, process.pid, signal.SIGKILL)
+        wait_until(lambda: listens(http_port), "gunicorn does not start.")
         connection = http.client.HTTPConnection(address)
-        wait_until(lambda: listens(connection))
+        connection.connect()
         stack.callback(connection.close)
 
         def ask(email: str) -> None:
@@ -245,13 +247,6 @@ def server(port: int, kind: str, *, worker: bool = False) -> Iterator[Site]:
             assert response.status == 405
 
         yield Site(ask, probe)
-
-
-def listens(connection: http.client.HTTPConnection) -> bool:
-    with suppress(ConnectionRefusedError):
-        connection.connect()
-        return True
-    return False
 
 
 @contextmanager

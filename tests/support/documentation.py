@@ -82,6 +82,14 @@ def _blocks(page: Path, lines: list[str]) -> Iterator[Block]:
             in_list = bool(re.match(r"\s*([-*]|\d+\.) ", line)) or (in_list and line[0] == " ")
 
 
+def with_part(text: str, name: str, part: str) -> str:
+    """Return a page with another part between ``<!-- NAME: … -->`` and ``<!-- /NAME -->``."""
+    around = re.compile(rf"(<!-- {name}: [^\n]* -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    text, number = around.subn(lambda found: f"{found[1]}{part}{found[2]}", text)
+    assert number == 1, f"{number} places are marked {name!r}"
+    return text
+
+
 def prose(page: Path) -> str:
     """Return a page without its fenced code and comments, its lines joined within paragraphs."""
     text = re.sub(r"^\s*(```+).*?^\s*\1$", "", text_of(page), flags=re.DOTALL | re.MULTILINE)

@@ -1,15 +1,14 @@
 """Writes the texts of the mails into `docs/mails.md`: `python -m tests.support.mail_document`."""
 
 import os
-import re
-from pathlib import Path
 from textwrap import indent
 
 import django
 from django.utils import timezone
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "mails.md"
-_TEXTS = re.compile(r"(<!-- texts: .*? -->\n).*(<!-- /texts -->)", re.DOTALL)
+from tests.support.documentation import ROOT, with_part
+
+DOCUMENT = ROOT / "docs" / "mails.md"
 
 
 def texts() -> str:
@@ -26,7 +25,7 @@ def texts() -> str:
 
 def with_texts(document: str) -> str:
     """Return the document with the texts written anew."""
-    return _TEXTS.sub(lambda part: f"{part[1]}\n{texts()}\n\n{part[2]}", document)
+    return with_part(document, "texts", f"\n{texts()}\n\n")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """Writes the table of settings in the README: `python -m tests.support.readme`."""
 
-import re
 from datetime import timedelta
-from pathlib import Path
 
 from dbconnections.conf import all_settings
+from tests.support.documentation import ROOT, with_part
 
-README = Path(__file__).parents[2] / "README.md"
-_PART = re.compile(r"(<!-- settings: .*? -->\n).*(<!-- /settings -->)", re.DOTALL)
+README = ROOT / "README.md"
 
 
 def table() -> str:
@@ -35,7 +33,7 @@ def shown(default: object) -> str:
 
 def with_table(text: str) -> str:
     """Return the README with its table made anew."""
-    return _PART.sub(lambda part: f"{part[1]}{table()}{part[2]}", text)
+    return with_part(text, "settings", table())
 
 
 if __name__ == "__main__":

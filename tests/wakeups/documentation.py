@@ -1,21 +1,19 @@
 """The page *Wake-ups*: its code and its commands, which are what the tests run."""
 
-import re
-from pathlib import Path
+from tests.support import documentation
+from tests.support.documentation import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs" / "wake-ups.md"
+PAGE = ROOT / "docs" / "wake-ups.md"
 
 # What the page says where each reader has something else.
 BROKER = "redis://127.0.0.1:6379/0"
 DIRECTORY = "/srv/mysite"
 
-_BLOCK = re.compile(r"^<!-- (\S+): (\S+) -->\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
 
 def blocks(wake_up: str) -> dict[str, str]:
     """Return the page's blocks about a wake-up, by what they are: a file or a command."""
-    found = _BLOCK.findall(PAGE.read_text())
-    return {kind: code for name, kind, code in found if name == wake_up}
+    found = documentation.blocks(PAGE)
+    return {block.name: block.code for block in found if block.mark.startswith(f"{wake_up}: ")}
 
 
 def files(wake_up: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from redis import Redis
 from redis.exceptions import ConnectionError as NotConnected
 
-from tests.browser.site import free_port
+from tests.support.servers import free_port
 from tests.support.time import wait_until
 
 
@@ -60,14 +60,15 @@ class RedisServer:
         if self._server:
             return
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        with (self.directory / "redis.log").open("a") as log:
+        path = self.directory / "redis.log"
+        with path.open("a") as log:
             self._server = subprocess.Popen(
                 ["/usr/bin/env", "redis-server", *options],
                 cwd=self.directory,
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._answers)
+        wait_until(self._answers, "redis-server does not start.", log=path)
 
     def stop(self) -> None:
         if self._server:

@@ -8,12 +8,11 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tests.browser.site import free_port
 from tests.support.mail import Sink
 from tests.support.processes import ROOT, database_url
+from tests.support.servers import free_port, status_of
 from tests.support.time import wait_until
 from tests.wakeups import documentation
 from tests.wakeups.queues import RedisServer, Table
@@ -183,7 +182,13 @@ class Site:
             self.queue.start()
         if not self.web.is_running:
             self.web.start()
-        wait_until(self._answers, seconds=110)
+        # It listens before its site is loaded.
+        wait_until(
+            lambda: status_of(f"http://127.0.0.1:{self.port}{URL}", timeout=60) == 405,
+            "The site does not start.",
+            log=self.log,
+            seconds=110,
+        )
 
     def start_worker(self) -> None:
         if self.worker and not self.worker.is_running:
@@ -214,14 +219,3 @@ class Site:
         with urlopen(request, timeout=60) as answer:  # noqa: S310 (our own site)
             status: int = answer.status
         return status
-
-    def _answers(self) -> bool:
-        try:
-            # The server listens before its site is loaded.
-            urlopen(f"http://127.0.0.1:{self.port}{URL}", timeout=60).close()
-        except HTTPError as error:
-            with error:
-                return error.code == 405
-        except OSError:
-            return False
-        return True

@@ -35,18 +35,32 @@ class Command(BaseCommand):
             "--users", type=Path, metavar="FILE", help="user export, one JSON object a line; or .gz"
         )
         parser.add_argument(
+            "--verified-only",
+            action="store_true",
+            help="leave out users whose address was never verified",
+        )
+        parser.add_argument(
             "--apply", action="store_true", help="write; without it, nothing is written"
         )
 
     def handle(
-        self, *, export: Path, users: Path | None, apply: bool, verbosity: int = 1, **options: Any
+        self,
+        *,
+        export: Path,
+        users: Path | None,
+        verified_only: bool,
+        apply: bool,
+        verbosity: int = 1,
+        **options: Any,
     ) -> None:
         try:
-            self._import(export, users, apply, verbosity)
+            self._import(export, users, verified_only, apply, verbosity)
         except (ExportError, ImproperlyConfigured) as error:
             raise CommandError("\n".join(map(str, error.args))) from error
 
-    def _import(self, export: Path, users: Path | None, write: bool, verbosity: int) -> None:
+    def _import(
+        self, export: Path, users: Path | None, verified_only: bool, write: bool, verbosity: int
+    ) -> None:
         plan = plan_of(read_configuration(export))
         if plan.problems:
             raise ExportError(*plan.problems, _("Nothing was written."))
@@ -62,14 +76,20 @@ class Command(BaseCommand):
         self._tell_changes(changes)
         self._tell(_("Not carried over:"), plan.notes)
         if users and found:
-            self._import_users(users, changes, found.lines, write, verbosity)
+            self._import_users(users, changes, found.lines, verified_only, write, verbosity)
         if unverifiable:
             self._tell(_("Before --apply:"), [unverifiable])
         if not write:
             self.stdout.write(_("Dry run: nothing was written. Add --apply to do it."))
 
     def _import_users(
-        self, path: Path, changes: Changes, lines: int, write: bool, verbosity: int
+        self,
+        path: Path,
+        changes: Changes,
+        lines: int,
+        verified_only: bool,
+        write: bool,
+        verbosity: int,
     ) -> None:
         tally, done = Tally(), 0
 
@@ -82,7 +102,14 @@ class Command(BaseCommand):
             done = now
 
         try:
-            import_users(path, changes.stores, tally, write=write, progress=progress)
+            import_users(
+                path,
+                changes.stores,
+                tally,
+                write=write,
+                progress=progress,
+                verified_only=verified_only,
+            )
         except KeyboardInterrupt:
             self._tell_users(tally)
             raise CommandError(
