@@ -44,6 +44,13 @@ def pictures() -> dict[str, dict[str, Any]]:
         "confirm": narrow | {"sample": both["reset"] | {"password_given": True}},
         "without-pictures": narrow | {"sample": both["reset"], "loads": False},
         "without-brand": narrow | {"sample": {"name": "reset"}},
+        "right-to-left": narrow | {"sample": both["reset"] | {"language": "ar"}},
+        "right-to-left-changed": narrow | {"sample": both["changed"] | {"language": "ar"}},
+        "right-to-left-dark": {
+            "sample": both["reset"] | {"language": "ar", "password_given": True},
+            "width": "wide",
+            "scheme": "dark",
+        },
     }
 
 
