@@ -8,5 +8,12 @@ def test_table_of_settings_is_current():
     assert with_table(text) == text, "run `python -m tests.support.readme`"
 
 
+def test_picture_is_shown_and_small():
+    from tests.browser.flow_picture import LARGEST, PICTURE
+
+    assert f"({PICTURE.relative_to(README.parent)})" in README.read_text()
+    assert PICTURE.stat().st_size <= LARGEST
+
+
 def test_table_names_every_setting():
     assert "| `BASE_URL` |" in README.read_text()
