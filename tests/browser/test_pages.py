@@ -199,6 +199,31 @@ def test_nothing_moves_where_motion_is_not_wanted(new_page, links):
     assert {*page.locator("button, input, .bar").evaluate_all(durations)} == {"0s"}
 
 
+CONTROLS = """() => {
+    window.controls = [...document.querySelectorAll("a[href], button, input:not([type=hidden])")];
+    return window.controls.filter(control => control.checkVisibility()).length;
+}"""
+FOCUSED = """() => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+    const outline = outlineStyle === "none" ? 0 : parseFloat(outlineWidth);
+    return [window.controls.indexOf(document.activeElement), outline];
+}"""
+
+
+@every_state
+def test_keyboard_reaches_every_control_in_order(new_page, links, name):
+    page = new_page()
+    STATES[name].visit(page, links["keyboard"])
+    page.wait_for_load_state("networkidle")
+    reached = []
+    for _ in range(page.evaluate(CONTROLS)):
+        page.keyboard.press("Tab")
+        control, outline = page.evaluate(FOCUSED)
+        assert outline >= 2
+        reached.append(control)
+    assert reached == [*range(len(reached))]
+
+
 def test_keyboard_reaches_everything_and_shows_where_it_is(new_page, links):
     page = new_page()
     STATES["new-password"].visit(page, links["keyboard"])
