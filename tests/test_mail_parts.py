@@ -3,6 +3,7 @@
 import email
 import email.policy
 import re
+import unicodedata
 from datetime import timedelta
 
 import justhtml
@@ -12,6 +13,7 @@ from django.utils import formats, timezone, translation
 from dbconnections import mail
 from dbconnections.branding import brand_of, colors
 from dbconnections.models import Client
+from dbconnections.templatetags.dbconnections_mail import wrapped
 from tests.pages.html import Element, Page
 from tests.support.mails import (
     BRAND,
@@ -399,3 +401,37 @@ def test_text_is_pleasant_to_read(write, language):
     assert [line for line in lines if line != line.rstrip()] == []
     assert "\n\n\n" not in body
     assert body == body.lstrip()
+
+
+def columns(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+@pytest.mark.parametrize("language", ["ja", "zh-hans"])
+def test_text_without_spaces_is_wrapped_too(write):
+    lines = write(brand=BRAND).body.split("\n")
+    assert [line for line in lines if columns(line) > 72 and "https://" not in line] == []
+    assert [line for line in lines if line and unicodedata.category(line[0]) in {"Pe", "Po"}] == []
+    # Nor is one broken early, at the one space there is.
+    assert "Acme" not in lines
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("short\n\nlines stay ", "short\n\nlines stay "),
+        ("word " * 15, "word " * 13 + "word\nword"),
+        ("あ" * 40, "あ" * 36 + "\n" + "あ" * 4),
+        # What must not begin or end a line takes its neighbour along.
+        ("あ" * 36 + "。" + "い", "あ" * 35 + "\nあ。い"),
+        ("あ" * 35 + "「い」", "あ" * 35 + "\n「い」"),
+        ("あ" * 30 + "jane@example.com" + "い", "あ" * 30 + "\njane@example.comい"),
+        ("あ" * 35 + " Acme Notes", "あ" * 35 + "\nAcme Notes"),
+        # An address or a name is never divided.
+        ("x" * 100, "x" * 100),
+        ("see " + "x" * 100 + " there", "see\n" + "x" * 100 + "\nthere"),
+    ],
+)
+def test_lines_are_wrapped_at_72_columns(text, expected):
+    assert wrapped(text) == expected

@@ -15,5 +15,12 @@ def test_page_that_has_lost_its_marks_is_not_current():
         with_table("# dbconnections\n")
 
 
+def test_picture_is_shown_and_small():
+    from tests.browser.flow_picture import LARGEST, PICTURE
+
+    assert f"({PICTURE.relative_to(README.parent)})" in README.read_text()
+    assert PICTURE.stat().st_size <= LARGEST
+
+
 def test_table_names_every_setting():
     assert "| `BASE_URL` |" in README.read_text()

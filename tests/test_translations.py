@@ -21,6 +21,13 @@ IN_TEMPLATE = re.compile(rf"\bn?gettext\(({QUOTED})(?:, ({QUOTED}))?")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sdr]|%[sdr]|\{\w*\}")
 TAG = re.compile(r"</?[a-z][^>]*>")
 
+# Two texts in one line, with nothing but elements of a sentence between them.
+GLUED = re.compile(
+    r"{% (?:endblocktranslate|translate [^%]*) %}"
+    r"(?: |</?(?:a|b|bdi|span)\b[^>]*>)*"
+    r"{% (?:block)?translate "
+)
+
 
 def in_code(path: Path) -> Iterator[str]:
     """Return the texts that a module marks for translation."""
@@ -62,6 +69,12 @@ def test_marked_texts_are_found():
     assert "Password is too weak" in texts
     assert "Ask for a new link" in texts
     assert any("%(minutes)s minutes" in text for text in texts)
+
+
+def test_no_text_is_glued_from_two():
+    """What belongs together is one text: languages join and order its parts in their own ways."""
+    for path in APP.rglob("templates/**/*.html"):
+        assert GLUED.findall(path.read_text()) == [], path
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

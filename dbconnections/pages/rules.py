@@ -1,6 +1,5 @@
 """The rules for a new password as the page, its script and password managers are told them."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -32,7 +31,9 @@ class ShownRule:
 
     sentence: str
     code: str = ""
-    format: str = ""
+    bound: str = ""
+    """The number in it, if it has one."""
+
     lead: str = ""
     """What stands above the ``types``, of which each is ticked too."""
 
@@ -50,7 +51,7 @@ def shown_rules(rules: Iterable[Rule], sentences: Iterable[str]) -> list[ShownRu
 
 
 def _shown(rule: Rule) -> ShownRule:
-    sentence, format_ = rule.sentence(), json.dumps(rule.format)
+    sentence, bound = rule.sentence(), str(next(iter(rule.format), ""))
     match rule:
         case Contains():
             lead = gettext("Each of these:")
@@ -60,7 +61,7 @@ def _shown(rule: Rule) -> ShownRule:
             lead = ""
         case _:
             return ShownRule(sentence)
-    return ShownRule(sentence, rule.code, format_, lead, rule.types)
+    return ShownRule(sentence, rule.code, bound, lead, rule.types)
 
 
 def generator_rules(rules: Iterable[Rule]) -> str:

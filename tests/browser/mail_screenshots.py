@@ -44,6 +44,13 @@ def pictures() -> dict[str, dict[str, Any]]:
         "confirm": narrow | {"sample": both["reset"] | {"password_given": True}},
         "without-pictures": narrow | {"sample": both["reset"], "loads": False},
         "without-brand": narrow | {"sample": {"name": "reset"}},
+        "right-to-left-reset": narrow | {"sample": both["reset"] | {"language": "ar"}},
+        "right-to-left-changed": narrow | {"sample": both["changed"] | {"language": "ar"}},
+        "right-to-left-confirm": {
+            "sample": both["reset"] | {"language": "ar", "password_given": True},
+            "width": "wide",
+            "scheme": "dark",
+        },
     }
 
 
@@ -68,13 +75,13 @@ def show(
     return page
 
 
-def small(picture: bytes) -> bytes:
+def small(picture: bytes, colors: int = 40) -> bytes:
     """Return a PNG with as many colours as it takes to look the same, and no more."""
     from PIL import Image
 
     written = io.BytesIO()
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(40, dither=Image.Dither.NONE).save(written, "png", optimize=True)
+    image.quantize(colors, dither=Image.Dither.NONE).save(written, "png", optimize=True)
     return written.getvalue()
 
 

@@ -31,6 +31,9 @@ class State:
     headline: str
     at: str = ""
     ticket: str = ""
+    also: str = ""
+    """The ticket whose link is opened in another tab meanwhile."""
+
     then: Callable[[Page], None] = lambda page: None
     status: int = 200
     is_error: bool = False
@@ -38,6 +41,10 @@ class State:
     def visit(self, page: Page, links: dict[str, str]) -> None:
         """Bring a page into the state; needs no JavaScript."""
         page.goto(self.at or f"/dbconnections/reset/{links[self.ticket]}")
+        if self.also:
+            tab = page.context.new_page()
+            tab.goto(f"/dbconnections/reset/{links[self.also]}")
+            tab.close()
         self.then(page)
 
 
@@ -61,6 +68,16 @@ def choose(first: str, second: str) -> Callable[[Page], None]:
     return fill_in(new_password1=first, new_password2=second)
 
 
+def choose_without_cookie(page: Page) -> None:
+    """Send the form when its token is another's, as after a log-in in another tab."""
+    page.context.clear_cookies(name="csrftoken")
+    choose(NEW_PASSWORD, NEW_PASSWORD)(page)
+
+
+def look_at_done(page: Page) -> None:
+    page.goto("/dbconnections/reset/done/")
+
+
 STATES = {
     "new-password": State("Set a new password", ticket="new"),
     "new-password-errors": State(
@@ -68,6 +85,17 @@ STATES = {
     ),
     "new-password-mismatch": State(
         "Set a new password", ticket="new", then=choose(NEW_PASSWORD, "walnut"), is_error=True
+    ),
+    "new-password-once-more": State(
+        "Set a new password", ticket="new", then=choose_without_cookie, status=403, is_error=True
+    ),
+    "new-password-other-link": State(
+        "Set a new password",
+        ticket="new",
+        also="new_too",
+        then=choose(NEW_PASSWORD, NEW_PASSWORD),
+        status=409,
+        is_error=True,
     ),
     "confirm": State("Confirm your new password", ticket="sealed"),
     "confirm-refused": State(
@@ -80,10 +108,12 @@ STATES = {
         then=fill_in(password="another"),
         is_error=True,
     ),
-    "done": State(
-        "Your new password is set",
-        ticket="used",
-        then=lambda page: page.goto("/dbconnections/reset/done/") and None,
+    "done": State("Your new password is set", ticket="used", then=look_at_done),
+    "done-without-way-back": State(
+        "Your new password is set", ticket="used_without_way_back", then=look_at_done
+    ),
+    "done-and-led-back": State(
+        "Your new password is set", ticket="used_and_led_back", then=look_at_done
     ),
     "declined": State("The link no longer works", ticket="to_decline", then=press("decline")),
     "used": State("This link has already been used", ticket="used", status=410),
@@ -93,6 +123,7 @@ STATES = {
     "changed": State("Your account has changed since then", ticket="changed", status=410),
     "closed": State("This link can no longer be used", ticket="closed", status=410),
     "not-found": State("This link does not work", at="/dbconnections/reset/x", status=404),
+    "no-cookies": State("This link does not work", at="/dbconnections/reset/", status=404),
     "too-many": State("Please wait a little", at="/too-many/", status=429),
     "busy": State("Please try again", at="/busy/", status=503),
     "ask": State("Get a new password", at=f"{ASK}?client_id=demo"),
@@ -126,11 +157,15 @@ def print_links(visits: int) -> None:
         result_url=client.result_url,
     )
     closed = ClientFactory(client_id="closed", is_active=False)
+    ending = ClientFactory(client_id="ending")
+    leading = ClientFactory(
+        client_id="leading", result_url=client.result_url, result_url_forwards=True
+    )
     by_support = ClientFactory(client_id="no-self-service")
     ConnectionFactory(
         name="By-support", clients=[by_support], disable_self_service_change_password=True
     )
-    for each in (retyping, closed):
+    for each in (retyping, closed, ending, leading):
         connection.clients.add(each)
     Client.objects.update(accepts_password=True)
     Client.objects.update(**BRAND)
@@ -159,12 +194,15 @@ def print_links(visits: int) -> None:
 
     make: dict[str, Callable[[UUID], ResetTicket]] = {
         "new": ticket,
+        "new_too": ticket,
         "sealed": sealed(),
         "sealed_weak": sealed("kettle"),
         "retype": sealed(client=retyping),
         "retype_wrong": sealed(client=retyping),
         "to_decline": ticket,
         "used": lambda key: ticket(key, used_at=now),
+        "used_without_way_back": lambda key: ticket(key, used_at=now, client=ending),
+        "used_and_led_back": lambda key: ticket(key, used_at=now, client=leading),
         "expired": lambda key: ticket(
             key, requested_at=now - timedelta(hours=3), expires_at=now - timedelta(hours=2)
         ),

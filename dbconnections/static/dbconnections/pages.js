@@ -3,22 +3,24 @@
 (() => {
   'use strict';
 
-  document.querySelectorAll('[data-show] > input[type=password]').forEach((input) => {
-    const box = input.parentElement;
-    const words = box.dataset;
+  // The first field has the words of all.
+  const words = document.querySelector('[data-show]')?.dataset;
+
+  document.querySelectorAll('.secret').forEach((box) => {
+    const input = box.querySelector('input');
     const button = document.createElement('button');
     const status = document.createElement('span');
 
     const show = (on) => {
       input.type = on ? 'text' : 'password';
       button.textContent = on ? words.hide : words.show;
-      button.setAttribute('aria-pressed', String(on));
+      button.setAttribute('aria-pressed', on);
     };
 
     button.type = 'button';
     button.className = 'toggle';
     // The spoken name stays the same while aria-pressed changes; it holds both visible words.
-    button.setAttribute('aria-label', words.name);
+    button.setAttribute('aria-label', box.dataset.name);
     button.setAttribute('aria-controls', input.id);
     button.addEventListener('click', () => {
       const on = input.type === 'password';
