@@ -28,7 +28,14 @@ from dbconnections import mail, signals, tickets
 from dbconnections.accounts import Account, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
-from dbconnections.failures import Failure, NotSent, Undeliverable, classify, describe
+from dbconnections.failures import (
+    Failure,
+    NotSent,
+    Undeliverable,
+    classify,
+    describe,
+    is_unanswered,
+)
 from dbconnections.models import ResetTicket, TicketState, whole_ticket
 from dbconnections.tickets import database, retrying, writing
 
@@ -144,9 +151,16 @@ def _claim() -> tuple[UUID, list[UUID]] | None:
         rows = due.order_by("due_at")
         if features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
-        ticket_ids = list(rows.values_list("pk", flat=True)[: settings.DELIVERY_BATCH])
-        if not ticket_ids:
+        claims = dict(rows.values_list("pk", "claim")[: settings.DELIVERY_BATCH])
+        if not claims:
             return None
+        ticket_ids = list(claims)
+        if left := [ticket_id for ticket_id, worker in claims.items() if worker]:
+            # Whoever had them has died, maybe between handing over a mail and noting that.
+            begun = due.filter(pk__in=left, unanswered__gt=0).exclude(fingerprint="")
+            begun.filter(sent_at=None, used_at=None).update(
+                sent_at=DatabaseNow(), last_error="The worker died."
+            )
         # Still due: without SKIP LOCKED another worker may have been quicker.
         due.filter(pk__in=ticket_ids).update(
             claim=claim, due_at=DatabaseNow() + settings.DELIVERY_LEASE
@@ -281,6 +295,11 @@ def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str
     reason = describe(error)
     failure = classify(error)
     delay = timedelta()
+    is_out = ticket.sent_at is not None
+    if is_unanswered(error) and not is_out and not ticket.used_at:
+        # Taken for sent, or a refusal of the next attempt would end a link that has arrived.
+        ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(sent_at=DatabaseNow())
+        ticket.sent_at = ticket.begun_at
     if failure == Failure.UNKNOWN and ticket.unanswered >= settings.DELIVERY_MAX_ATTEMPTS:
         failure = Failure.PERMANENT
     if failure != Failure.PERMANENT:
@@ -288,6 +307,8 @@ def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str
         if not delay:
             reason = f"{reason}. The link expires before another attempt."
             failure = Failure.PERMANENT
+    elif is_out and not ticket.used_at:
+        reason = f"{reason.rstrip('.')}. An earlier attempt may have been delivered."
     if failure == Failure.PERMANENT:
         log_failure("Giving up a mail: %s.", logging.ERROR, error, ticket)
         tickets.end(ticket, claim, TicketState.UNDELIVERABLE, reason)

@@ -10,6 +10,7 @@ import re
 import smtplib
 import ssl
 import sys
+import traceback
 from enum import Enum, auto
 from types import ModuleType
 
@@ -79,6 +80,18 @@ def classify(error: Exception) -> Failure:
     return Failure.UNKNOWN
 
 
+def is_unanswered(error: Exception) -> bool:
+    """Say whether the mail may have been taken: it was on its way when the connection was lost."""
+    anymail = _anymail_exceptions()
+    if anymail and isinstance(error, anymail.AnymailAPIError):
+        return _is_unanswered_by_api(error.__cause__)
+    if not isinstance(error, OSError) or isinstance(error, smtplib.SMTPResponseException):
+        return False
+    # The same errors stand for a server that is away, or hangs up at the greeting.
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code is smtplib.SMTP.data.__code__ for frame, _line in frames)
+
+
 def describe(error: Exception) -> str:
     """Name an error without its text, which may quote an address or the mail."""
     if isinstance(error, Undeliverable):
@@ -103,6 +116,17 @@ def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
         return _final_if(getattr(error, "status_code", None) in _REFUSED_BY_API)
     # What the provider cannot do, or a value that cannot be put into its request.
     return Failure.UNKNOWN
+
+
+def _is_unanswered_by_api(cause: BaseException | None) -> bool:
+    """Say the same of what requests raised, if it did."""
+    requests, urllib3 = (sys.modules.get(name) for name in ("requests", "urllib3.exceptions"))
+    if requests is None or urllib3 is None:
+        return False
+    if isinstance(cause, requests.ConnectionError):
+        # Of a provider that cannot be reached, urllib3 raises something else.
+        return any(isinstance(reason, urllib3.ProtocolError) for reason in cause.args)
+    return isinstance(cause, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError)
 
 
 def _is_final(code: int, text: bytes | str) -> bool:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from dbconnections import delivery, links, tickets
 from dbconnections.accounts import ModelUserStore
-from dbconnections.delivery import deliver_due, delivery_thread, next_due, send_again
+from dbconnections.delivery import deliver_due, delivery_thread, next_due, send_again, status
 from dbconnections.models import Client, Connection, ResetTicket, TicketState
 from dbconnections.secret import Secret
 from tests.factories import (
@@ -355,6 +355,46 @@ def test_ticket_that_kills_every_worker_is_given_up(sealed):
     assert now(sealed).sealed_password == ""
 
 
+def test_link_handed_over_by_a_killed_worker_outlives_the_refusal_of_its_retry(
+    sink, sealed, monkeypatch
+):
+    """It died between handing over the mail and noting that."""
+
+    def die(*args):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "_note_sent", die)
+        with pytest.raises(SystemExit):
+            deliver_due()
+    assert len(sink.accepted) == 1
+    let_pass(timedelta(minutes=2))
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"undeliverable": 1}
+    ticket = now(sealed)
+    assert ticket.current_state == TicketState.SENT
+    assert tickets.given_password(tickets.open(sealed.pk)[0]) == GIVEN
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_ticket_left_by_a_killed_worker_counts_as_sent_if_it_was_begun(
+    app, connection, on_send, begun
+):
+    ticket = bound(app, connection)
+    left = {"claim": uuid4(), "unanswered": int(begun)}
+    ResetTicket.objects.filter(pk=ticket.pk).update(**left)
+    on_send(raises(OSError()))
+    assert deliver_due() == {"retry": 1}
+    assert bool(now(ticket).sent_at) == begun
+
+
+def test_ticket_whose_worker_was_killed_before_its_account_was_found_was_not_sent(due, on_send):
+    ResetTicket.objects.update(claim=uuid4(), unanswered=1)
+    on_send(raises(OSError()))
+    assert deliver_due() == {"retry": 1}
+    assert now(due).sent_at is None
+
+
 def test_worker_that_is_told_to_exit_leaves_the_ticket_to_others(due, on_send):
     on_send(raises(SystemExit()), times=1)
     with pytest.raises(SystemExit):
@@ -561,6 +601,77 @@ def test_mail_server_that_recovers(sink, due):
         make_due()
     assert now(due).attempts == 4
     assert b"To: jane@example.com" in sink.accepted[0]
+
+
+def test_link_taken_without_a_word_outlives_the_refusal_of_its_retry(sink, sealed):
+    """The first mail may have arrived; only the second is known not to have."""
+    sink.unanswered = 1
+    assert deliver_due() == {"retry": 1}
+    assert now(sealed).last_error == "SMTPServerDisconnected"
+    make_due()
+    sink.replies["DATA"].append("451 try later")
+    assert deliver_due() == {"retry": 1}
+    make_due()
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"undeliverable": 1}
+    assert len(sink.accepted) == 1
+    ticket = now(sealed)
+    assert ticket.current_state == TicketState.SENT
+    assert ticket.last_error == (
+        "SMTPRecipientsRefused 550. An earlier attempt may have been delivered."
+    )
+    assert tickets.given_password(tickets.open(sealed.pk)[0]) == GIVEN
+    figures = status()
+    assert (figures["due"], figures["dead_last_day"]) == (0, 0)
+    # Nothing is sent again, and its password does not outlive the link.
+    assert deliver_due() == {}
+    let_pass(HOUR)
+    assert deliver_due() == {"expired": 1}
+    assert now(sealed).sealed_password == ""
+
+
+def test_link_taken_without_a_word_at_the_last_attempt_works_to_its_end(sink, due):
+    ResetTicket.objects.update(expires_at=timezone.now() + timedelta(seconds=15))
+    sink.unanswered = 1
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(due).last_error == (
+        "SMTPServerDisconnected. The link expires before another attempt."
+    )
+    assert tickets.open(due.pk)
+
+
+def test_mail_taken_without_a_word_is_sent_again(sink, due):
+    sink.unanswered = 1
+    assert deliver_due() == {"retry": 1}
+    make_due()
+    assert deliver_due() == {"sent": 1}
+    assert len(sink.accepted) == 2
+    assert now(due).last_error == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [("CONNECT", "421 later"), ("RCPT", "451 later"), ("DATA", "451 later"), ("DATA", "421 later")],
+)
+def test_mail_put_off_and_then_refused_is_undeliverable(sink, due, command, reply):
+    """Nobody has its link: an answer came each time."""
+    sink.replies[command].append(reply)
+    assert deliver_due() == {"retry": 1}
+    make_due()
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(due).current_state == TicketState.UNDELIVERABLE
+    assert now(due).last_error == "SMTPRecipientsRefused 550"
+
+
+def test_change_told_without_a_word_is_no_link_sent(sink, due):
+    ticket = MailedTicketFactory(
+        user=User.objects.get(), client=due.client, connection=due.connection, sent_at=None
+    )
+    tickets.redeem(ticket.pk, password=NEW)
+    sink.unanswered = 1
+    assert deliver_due()["retry"] == 1
+    assert now(ticket).sent_at is None
 
 
 def test_mails_of_a_batch_go_over_one_connection(sink, app, connection):

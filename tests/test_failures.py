@@ -7,13 +7,21 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3
 from anymail import exceptions as anymail
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 from django.template import TemplateSyntaxError
 
 from dbconnections import tickets
-from dbconnections.failures import Failure, NotSent, Undeliverable, classify, describe
+from dbconnections.failures import (
+    Failure,
+    NotSent,
+    Undeliverable,
+    classify,
+    describe,
+    is_unanswered,
+)
 
 GONE, BUSY = (550, b"jane@example.com unknown"), (451, b"jane@example.com: later")
 
@@ -96,6 +104,42 @@ UNKNOWN = [
 def test_failure(failure, error, described):
     assert classify(error) == failure
     assert describe(error) == described
+
+
+NO_CONNECTION = urllib3.exceptions.MaxRetryError(urllib3.HTTPConnectionPool("127.0.0.1"), "/")
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (requests.ReadTimeout(), True),
+        (requests.exceptions.ChunkedEncodingError(), True),
+        (requests.ConnectionError(urllib3.exceptions.ProtocolError("aborted")), True),
+        (requests.ConnectionError(NO_CONNECTION), False),
+        (requests.ConnectTimeout(NO_CONNECTION), False),
+        (requests.exceptions.SSLError(NO_CONNECTION), False),
+        (requests.exceptions.InvalidURL(), False),
+        (None, False),
+    ],
+)
+def test_provider_that_may_have_taken_the_mail(cause, expected):
+    error = no_answer(type(cause)) if cause else answer(503)
+    error.__cause__ = cause
+    assert is_unanswered(error) == expected
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        smtplib.SMTPServerDisconnected("at the greeting"),
+        smtplib.SMTPDataError(451, b"later"),
+        ConnectionResetError(),
+        RuntimeError(),
+    ],
+)
+def test_server_that_cannot_have_taken_the_mail(error):
+    """When it has, `tests/test_delivery.py` shows with a server."""
+    assert not is_unanswered(error)
 
 
 def test_site_without_anymail_has_its_failures_judged(monkeypatch):
