@@ -16,6 +16,7 @@ import time
 import traceback
 from collections import Counter
 from datetime import timedelta
+from email.errors import MessageError
 from uuid import UUID, uuid4
 
 from django.core.mail import EmailMultiAlternatives
@@ -34,6 +35,7 @@ from dbconnections.failures import (
     Undeliverable,
     classify,
     describe,
+    is_about_text,
     is_unanswered,
 )
 from dbconnections.models import ResetTicket, TicketState, whole_ticket
@@ -287,7 +289,13 @@ def _notify(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
 def _send(mailer: BaseEmailBackend, message: EmailMultiAlternatives) -> None:
     # Opened here, a connection stays open for the next mail; opened by sending, it would not.
     mailer.open()
-    if mailer.send_messages([message]) == 0:
+    try:
+        sent = mailer.send_messages([message])
+    except (ValueError, MessageError) as error:
+        if is_about_text(error):
+            raise Undeliverable(describe(error)) from error
+        raise
+    if sent == 0:
         raise NotSent
 
 

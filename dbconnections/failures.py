@@ -8,7 +8,6 @@ or from what the ticket holds: it is tried again, but not without end.
 
 import re
 import smtplib
-import ssl
 import sys
 import traceback
 from enum import Enum, auto
@@ -61,16 +60,10 @@ def classify(error: Exception) -> Failure:
     match error:
         case Undeliverable():
             return Failure.PERMANENT
-        case ssl.SSLError():
-            # Some are a ValueError by birth; the next certificate may be a good one.
-            return Failure.TRANSIENT
         case smtplib.SMTPRecipientsRefused(recipients=recipients):
             return _final_if(all(_is_final(*reply) for reply in recipients.values()))
         case smtplib.SMTPDataError(smtp_code=code, smtp_error=text):
             return _final_if(_is_final(code, text))
-        case ValueError():
-            # An address or a header that no server would ever get to see.
-            return Failure.PERMANENT
         case OSError() | OperationalError() | InterfaceError() | tickets.Busy():
             # Every other error of smtplib among them, at connecting, HELO, log-in or MAIL FROM:
             # whatever its code, it is about the sender.
@@ -78,6 +71,19 @@ def classify(error: Exception) -> Failure:
         case ImproperlyConfigured():
             return Failure.TRANSIENT
     return Failure.UNKNOWN
+
+
+# What writes a mail and its addresses down, and refuses what no server would ever get to see.
+_WRITES_MAILS = ("django.core.mail.", "email.", "smtplib.")
+# What it has a domain encoded by.
+_ENCODES = ("django.utils.encoding.", "encodings.")
+
+
+def is_about_text(error: Exception) -> bool:
+    """Say whether an error at handing over a mail is about its text, and not one of the backend."""
+    frames = traceback.walk_tb(error.__traceback__)
+    modules = [f"{frame.f_globals.get('__name__')}." for frame, _line in frames]
+    return [name for name in modules if not name.startswith(_ENCODES)][-1].startswith(_WRITES_MAILS)
 
 
 def is_unanswered(error: Exception) -> bool:
@@ -108,7 +114,6 @@ def describe(error: Exception) -> str:
 
 
 def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
-    # These two before the rest, some of which are a ValueError as well.
     if isinstance(error, anymail.AnymailRecipientsRefused | anymail.AnymailInvalidAddress):
         return Failure.PERMANENT
     if isinstance(error, anymail.AnymailAPIError):

@@ -594,6 +594,47 @@ def test_mail_server_that_refuses(sink, due, command, reply, outcome, error):
     assert len(sink.accepted) == (outcome == "retry")
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "jane doe@",
+        "jane@example.com, joan@example.com",
+        "jane@example.com\nBcc: joan@example.com",
+        f"jane@{'x' * 70}é.example",  # no such domain in IDNA
+    ],
+)
+def test_address_that_cannot_be_written_is_undeliverable_at_once(sink, due, jane, stored):
+    """No server would ever get to see it."""
+    User.objects.filter(pk=jane.pk).update(email=stored)
+    ResetTicket.objects.update(account=jane.pk)
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(due).last_error in {"ValueError", "BadHeaderError", "UnicodeError"}
+    assert sink.accepted == []
+
+
+def decoding(*args, **kwargs):
+    """Fail as code does that takes one kind of text for another."""
+    b"\xff".decode("ascii")
+
+
+def parsing(*args, **kwargs):
+    return int("x")
+
+
+@pytest.mark.parametrize("broken", [decoding, parsing])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(ModelUserStore, "find"), (delivery.mail, "_render"), (EmailBackend, "send_messages")],
+    ids=["user store", "template", "backend"],
+)
+def test_error_in_the_sites_code_is_no_fault_of_the_mail(due, monkeypatch, owner, name, broken):
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, broken)
+        assert deliver_due() == {"retry": 1}
+    make_due()
+    assert deliver_due() == {"sent": 1}
+
+
 def test_mail_server_that_recovers(sink, due):
     sink.replies["DATA"] = ["421 not yet", "451 not yet", "421 not yet"]
     for outcome in ("retry", "retry", "retry", "sent"):

@@ -76,8 +76,6 @@ PERMANENT = [
     (Undeliverable("The account is gone."), "The account is gone."),
     (smtplib.SMTPRecipientsRefused({"a": GONE}), "SMTPRecipientsRefused 550"),
     (smtplib.SMTPDataError(554, b"spam"), "SMTPDataError 554"),
-    (ValueError("newline"), "ValueError"),
-    (UnicodeEncodeError("ascii", "x", 0, 1, "no"), "UnicodeEncodeError"),
     (anymail.AnymailRecipientsRefused(), "AnymailRecipientsRefused"),
     (anymail.AnymailInvalidAddress("jane@"), "AnymailInvalidAddress"),
     *((answer(status), f"AnymailRequestsAPIError {status}") for status in (400, 413, 422)),
@@ -87,6 +85,9 @@ UNKNOWN = [
     (NotSent(), "NotSent"),
     (RuntimeError("for jane@example.com"), "RuntimeError"),
     (MemoryError(), "MemoryError"),
+    # Out of a user store, a template or a backend; those of a mail's own, `delivery` knows.
+    (ValueError("for jane@example.com"), "ValueError"),
+    (UnicodeEncodeError("ascii", "x", 0, 1, "no"), "UnicodeEncodeError"),
     (TemplateSyntaxError("no_such_tag"), "TemplateSyntaxError"),
     (anymail.AnymailUnsupportedFeature("track_clicks"), "AnymailUnsupportedFeature"),
     (anymail.AnymailSerializationError("Decimal"), "AnymailSerializationError"),
