@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import OperationalError, models, router, transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, Value
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -475,21 +476,35 @@ def _revoke_batch(ticket_ids: list[UUID]) -> list[UUID]:
     return closed
 
 
-def report(ticket_id: UUID, outcome: str, *, reason: str = "", message_id: str = "") -> bool:
+def report(
+    ticket_id: UUID,
+    outcome: str,
+    *,
+    reason: str = "",
+    message_id: str = "",
+    age: timedelta = timedelta(),
+) -> bool:
     """Note what a mail provider tells of the mail with the link; return whether it was news.
 
     ``outcome`` is ``accepted``, ``delivered``, ``bounced`` (the address takes no mail),
     ``rejected`` (this mail was refused, another may not be) or ``complained``. It changes
     nothing about the link. ``reason``, of at most 64 characters, holds no text of the provider's.
-    The first report of its kind counts: providers repeat theirs.
+    The first report of its kind counts, for providers repeat theirs, and the first of a delivery
+    after the address bounced. ``age`` is how long ago it was that what is told happened.
     """
     this = ResetTicket.objects.filter(pk=ticket_id)
     if outcome == "accepted":
         return bool(retrying(lambda: this.update(message_id=message_id)))
     column = _REPORT_COLUMNS[outcome]
-    news = this.filter(**{f"{column}__isnull": True})
+    is_news = Q((f"{column}__isnull", True))
+    if outcome == "delivered":
+        last = retrying(lambda: _last_bounce(*this.values_list("mailbox", flat=True)))
+        if last:
+            # As an expression, for whose time zone a time is in depends on the site.
+            is_since = Q(GreaterThan(DatabaseNow() - age, Value(last)))
+            is_news |= Q(delivered_at__lt=last) & is_since
     said = {"reject_reason": reason} if reason else {}
-    noted = retrying(lambda: news.update(**{column: DatabaseNow()}, **said))
+    noted = retrying(lambda: this.filter(is_news).update(**{column: DatabaseNow()}, **said))
     if noted:
         signals.delivery_reported.send_robust(
             ResetTicket, ticket_id=ticket_id, outcome=outcome, reason=reason
@@ -608,10 +623,17 @@ def _has_twin(ticket: ResetTicket, account: Account, fingerprint: str, *, is_spl
 
 def _has_bounced(mailbox: str) -> bool:
     """Say whether the last thing known of a mailbox is that it takes no mail."""
+    last = _last_bounce(mailbox)
     mailed = ResetTicket.objects.filter(mailbox=mailbox)
-    recent = mailed.filter(bounced_at__gt=DatabaseNow() - settings.BOUNCE_WINDOW)
-    last = recent.aggregate(last=Max("bounced_at"))["last"]
     return last is not None and not mailed.filter(delivered_at__gt=last).exists()
+
+
+def _last_bounce(mailbox: str = "") -> datetime | None:
+    """Return when a mailbox last told that it takes no mail, unless that is long ago."""
+    mailed = ResetTicket.objects.filter(mailbox=mailbox).exclude(mailbox="")
+    recent = mailed.filter(bounced_at__gt=DatabaseNow() - settings.BOUNCE_WINDOW)
+    last: datetime | None = recent.aggregate(last=Max("bounced_at"))["last"]
+    return last
 
 
 def _is_capped(mailbox: str) -> bool:

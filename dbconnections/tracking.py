@@ -9,6 +9,7 @@ the address it went to; it never changes whether a link works.
 import logging
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -60,7 +61,7 @@ def note_event(event: AnymailTrackingEvent, **kwargs: object) -> None:
     ticket = _ticket_of(event) if outcome else None
     if outcome and ticket:
         reason = "" if outcome == "delivered" else _reason_of(event)
-        tickets.report(ticket.pk, outcome, reason=reason)
+        tickets.report(ticket.pk, outcome, reason=reason, age=_age_of(event))
 
 
 def _outcome_of(event: AnymailTrackingEvent) -> str:
@@ -92,6 +93,12 @@ def _is_for_good(event: AnymailTrackingEvent) -> bool:
     # Mailjet says it with a flag.
     is_soft = raw.get("hard_bounce") is False
     return not is_soft and not _SOFT.search(" ".join([event.description or "", *named]))
+
+
+def _age_of(event: AnymailTrackingEvent) -> timedelta:
+    """Return how long ago an event was, as far as the provider says."""
+    at = event.timestamp
+    return max(datetime.now(UTC) - at, timedelta()) if at and at.tzinfo else timedelta()
 
 
 def _reason_of(event: AnymailTrackingEvent) -> str:

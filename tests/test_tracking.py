@@ -346,6 +346,59 @@ def test_address_that_has_taken_a_mail_since_is_mailed(mailed, jane, app, connec
     assert deliver_due() == {"sent": 1}
 
 
+def is_mailed(jane, app, connection) -> bool:
+    """Ask once more, a while later, and say whether a mail comes of it."""
+    let_pass(timedelta(minutes=2))
+    ask_for(jane, app, connection)
+    return deliver_due() == {"sent": 1}
+
+
+def test_address_that_takes_the_same_link_once_more_is_mailed(mailed, jane, app, connection):
+    """Its mail had been delivered before the address bounced, and is again."""
+    tell(mailed, "delivered")
+    let_pass(timedelta(minutes=2))
+    tell(mailed)
+    assert not is_mailed(jane, app, connection)
+    tell(mailed, "delivered")
+    assert is_mailed(jane, app, connection)
+
+
+def test_address_that_takes_an_older_link_once_more_is_mailed(mailed, jane, app, connection):
+    """It was the mail of another ticket that bounced."""
+    tell(mailed, "delivered")
+    let_pass(timedelta(minutes=2))
+    newer = ask_for(jane, app, connection)
+    send_by_provider()
+    tell(newer)
+    tell(mailed, "delivered")
+    assert is_mailed(jane, app, connection)
+
+
+def test_delivery_of_before_the_bounce_that_is_told_twice_ends_no_hold(
+    mailed, jane, app, connection
+):
+    """Providers repeat what they told, at times hours later."""
+    delivered_at = timezone.now()
+    tell(mailed, "delivered", timestamp=delivered_at)
+    let_pass(timedelta(minutes=2))
+    delivered_at -= timedelta(minutes=2)
+    tell(mailed)
+    tell(mailed, "delivered", timestamp=delivered_at)
+    assert not is_mailed(jane, app, connection)
+    tell(mailed, "delivered", timestamp=timezone.now())
+    assert is_mailed(jane, app, connection)
+
+
+def test_delivery_told_twice_without_a_bounce_counts_once(mailed):
+    tell(mailed, "delivered")
+    let_pass(timedelta(minutes=2))
+    at = now(mailed).delivered_at
+    other = MailedTicketFactory(client=mailed.client, connection=mailed.connection)
+    tell(other)
+    tell(mailed, "delivered")
+    assert now(mailed).delivered_at == at
+
+
 def test_how_long_a_bounce_holds_up_is_a_setting(mailed, jane, app, connection, settings):
     settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"BOUNCE_WINDOW": timedelta()}
     tell(mailed)
