@@ -215,9 +215,9 @@ _INSERT = PreparedInsert(ResetTicket)
 def bind(ticket: ResetTicket, claim: UUID) -> Account:
     """Find a ticket's account and tie the ticket to it, before anything is mailed.
 
-    A ticket found to have several accounts is bound to the first; each other one gets a ticket
-    of its own, so that the person may choose which to reset. ``claim`` is the worker's. Raises
-    ``Unmailable``, ``Taken`` or ``Busy``.
+    A ticket found to have several accounts is bound to the first that is to be mailed; each
+    other such one gets a ticket of its own, so that the person may choose which to reset.
+    ``claim`` is the worker's. Raises ``Unmailable``, ``Taken`` or ``Busy``.
     """
     account, bound = retrying(lambda: _bind(ticket, claim))
     vars(ticket).update(bound)
@@ -228,48 +228,86 @@ def _bind(ticket: ResetTicket, claim: UUID) -> tuple[Account, dict[str, str]]:
     """Return the account, and the columns that tie the ticket to it."""
     store = get_store(ticket.connection.user_store)
     if ticket.account:
-        found = [ticket.account]
+        found = {ticket.account: ""}
     else:
         accounts = store.find(email=ticket.email, username=ticket.username)
-        found = [account.id for account in accounts if store.is_resettable(account)]
+        resettable = [account for account in accounts if store.is_resettable(account)]
+        found = {account.id: canonical(account.email) for account in resettable}
     if not found:
         raise Unmailable(TicketState.NO_ACCOUNT)
-    first = _first_of_address(store, found[0])
+    one = next(iter(found))
+    first = _first_of_address(store, one)
+    refusals: list[Unmailable] = []
     with writing():
         # The locks make concurrent workers count the mails to an address one after the other:
         # several accounts may have it, and whoever mails to any of them waits for the first.
-        if first != found[0]:
+        if first != one:
             store.get(first, for_update=True)
-        account = store.get(found[0], for_update=True)
-        if account is None or not store.is_resettable(account):
-            raise Unmailable(TicketState.NO_ACCOUNT)
-        fingerprint = store.fingerprint(account)
-        if ticket.fingerprint not in ("", fingerprint):
-            raise Unmailable(TicketState.SUPERSEDED)
+        mailable = _mailable(ticket, store, found, refusals)
+        account = next(mailable, None)
+        if account is None:
+            raise refusals[0]
         if ticket.sent_to:
             return account, {}
-        mailbox = canonical(account.email)
-        if not ticket.requested_by:
-            if _has_twin(ticket, account, fingerprint, is_split=bool(found[1:])):
-                raise Unmailable(TicketState.COALESCED)
-            if _has_bounced(mailbox):
-                raise Unmailable(TicketState.UNDELIVERABLE, reason=BOUNCED_BEFORE)
-        if _has_newer(ticket, account):
-            raise Unmailable(TicketState.SUPERSEDED)
-        if not ticket.requested_by and _is_capped(mailbox):
-            raise Unmailable(TicketState.SUPPRESSED)
         bound: dict[str, str] = {
             "account": account.id,
             "sent_to": account.email,
-            "mailbox": mailbox,
-            "fingerprint": fingerprint,
+            "mailbox": canonical(account.email),
+            "fingerprint": store.fingerprint(account),
         }
         mine = ResetTicket.objects.open().filter(pk=ticket.pk, claim=claim)
         if not mine.update(**bound):
             raise Taken
-        for other in found[1:]:
+        for other in mailable:
             _split(ticket, other)
     return account, bound
+
+
+def _mailable(
+    ticket: ResetTicket, store: UserStore, found: dict[str, str], refusals: list[Unmailable]
+) -> Iterator[Account]:
+    """Yield each account, locked, that is to get a link; add to ``refusals`` why another is not.
+
+    ``found`` are keys and mailboxes. Of a mailbox that is to get nothing more no further account
+    is looked at: however many have it, they cost no more than the mails it may get.
+    """
+    closed: set[str] = set()
+    for account_id, mailbox in found.items():
+        if mailbox in closed:
+            continue
+        account = store.get(account_id, for_update=True)
+        try:
+            yield _judged(ticket, store, account, is_split=len(found) > 1)
+        except Unmailable as refusal:
+            refusals.append(refusal)
+            if refusal.state in (TicketState.SUPPRESSED, TicketState.UNDELIVERABLE):
+                closed.add(mailbox)
+
+
+def _judged(
+    ticket: ResetTicket, store: UserStore, account: Account | None, *, is_split: bool
+) -> Account:
+    """Return an account that is to be mailed the ticket's link, or one like it.
+
+    Raises ``Unmailable``.
+    """
+    if account is None or not store.is_resettable(account):
+        raise Unmailable(TicketState.NO_ACCOUNT)
+    fingerprint = store.fingerprint(account)
+    if ticket.fingerprint not in ("", fingerprint):
+        raise Unmailable(TicketState.SUPERSEDED)
+    if ticket.sent_to:
+        return account
+    if not ticket.requested_by:
+        if _has_twin(ticket, account, fingerprint, is_split=is_split):
+            raise Unmailable(TicketState.COALESCED)
+        if _has_bounced(canonical(account.email)):
+            raise Unmailable(TicketState.UNDELIVERABLE, reason=BOUNCED_BEFORE)
+    if _has_newer(ticket, account):
+        raise Unmailable(TicketState.SUPERSEDED)
+    if not ticket.requested_by and _is_capped(ticket, account):
+        raise Unmailable(TicketState.SUPPRESSED)
+    return account
 
 
 def _first_of_address(store: UserStore, account_id: str) -> str:
@@ -636,27 +674,31 @@ def _last_bounce(mailbox: str = "") -> datetime | None:
     return last
 
 
-def _is_capped(mailbox: str) -> bool:
-    """Say whether a mailbox has had, or is about to get, as many mails as it may."""
+def _is_capped(ticket: ResetTicket, account: Account) -> bool:
+    """Say whether a mailbox has had, or is about to get, as many other mails as it may."""
+    mailed = ResetTicket.objects.filter(mailbox=canonical(account.email))
+    others = mailed.exclude(pk=ticket.pk, account=account.id)
     unsent = Q(sent_at__isnull=True)
     for most, period in settings.MAIL_CAPS:
         start = DatabaseNow() - period
         # One superseded while it was handed over may arrive all the same.
         coming = unsent & (Q(due_at__isnull=False) | Q(superseded_at__gt=start))
         recent = Q(sent_at__gt=start)
-        if ResetTicket.objects.filter(recent | coming, mailbox=mailbox).count() >= most:
+        if others.filter(recent | coming).count() >= most:
             return True
     return False
 
 
-def _split(ticket: ResetTicket, account_id: str) -> None:
+def _split(ticket: ResetTicket, account: Account) -> None:
     """Issue the same request once more for another account of the same address."""
     given = given_password(ticket)
     copy = ResetTicket.objects.get(pk=ticket.pk)
     copy.pk = uuid4()
     copy._state.adding = True
     copy.sealed_password = links.seal(given, copy.pk) if given else ""
-    copy.account, copy.sent_to, copy.mailbox, copy.fingerprint = account_id, "", "", ""
+    copy.account, copy.sent_to, copy.fingerprint = account.id, "", ""
+    # Counted by its cap from now on, before delivery comes to it.
+    copy.mailbox = canonical(account.email)
     copy.attempts, copy.unanswered, copy.claim = 0, 0, None
     copy.due_at = DatabaseNow()  # the INSERT resolves it
     copy.save(force_insert=True)

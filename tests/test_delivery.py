@@ -982,6 +982,100 @@ def test_how_close_requests_are_coalesced_is_a_setting(jane, app, connection, se
     assert deliver_due() == {"sent": 2}
 
 
+# Several accounts of one address
+
+
+@pytest.fixture
+def june(jane) -> User:
+    """Another account of Jane's address."""
+    return UserFactory(username="june", email=jane.email)
+
+
+def names_mailed() -> list[str]:
+    """Return whose accounts the mails so far are for, in order of the mails."""
+    keys = dict(User.objects.values_list("pk", "username"))
+    tickets_mailed = [ResetTicket.objects.get(pk=ticket_in(message)) for message in mail.outbox]
+    return [keys[int(ticket.account)] for ticket in tickets_mailed]
+
+
+def test_accounts_of_an_address_are_each_mailed_a_link(jane, june, app, connection):
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 2}
+    assert names_mailed() == ["jane", "june"]
+    for message in list(mail.outbox):
+        tickets.redeem(ticket_in(message), password=NEW)
+    assert all(user.check_password(NEW.reveal()) for user in User.objects.all())
+
+
+def test_newer_link_to_one_account_keeps_no_link_from_another(jane, june, app, connection):
+    """The older request, late, is superseded for one of its accounts only."""
+    now_ = timezone.now()
+    ResetTicketFactory(client=app, connection=connection, email="", username="jane")
+    deliver_due()
+    late = ask_for(jane, app, connection, requested_at=now_ - timedelta(minutes=3))
+    assert deliver_due() == {"sent": 1}
+    assert names_mailed() == ["jane", "june"]
+    assert now(late).account == str(june.pk)
+    for message in mail.outbox:
+        assert tickets.open(ticket_in(message))
+
+
+def test_link_that_answers_for_one_account_keeps_no_link_from_another(jane, june, app, connection):
+    """The first account's still works when the person asks again, the other one's was used."""
+    ask_for(jane, app, connection)
+    deliver_due()
+    tickets.redeem(ticket_in(mail.outbox[1]), password=NEW)
+    assert deliver_due() == {"notified": 1}
+    mail.outbox.clear()
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 1}
+    assert names_mailed() == ["june"]
+
+
+def test_account_closed_while_it_is_locked_keeps_no_link_from_another(
+    jane, june, app, connection, monkeypatch
+):
+    ask_for(jane, app, connection)
+    get = ModelUserStore.get
+
+    def close_then_get(self, account_id, *, for_update=False):
+        if for_update:
+            User.objects.filter(pk=jane.pk).update(is_active=False)
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", close_then_get)
+    assert deliver_due() == {"sent": 1}
+    assert names_mailed() == ["june"]
+
+
+def test_request_that_no_account_deserves_a_mail_for_leaves_one_ticket(jane, june, app, connection):
+    ask_for(jane, app, connection)
+    deliver_due()
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"coalesced": 1}
+    assert ResetTicket.objects.count() == 3
+
+
+def test_given_password_is_sealed_for_each_account(jane, june, app, connection):
+    seal(ask_for(jane, app, connection))
+    assert deliver_due() == {"sent": 2}
+    given = [tickets.given_password(ticket) for ticket in ResetTicket.objects.all()]
+    assert given == [GIVEN, GIVEN]
+
+
+@pytest.mark.parametrize(("caps", "most"), [([(3, DAY), (2, HOUR)], 2), ([], 6)])
+def test_one_request_makes_no_more_tickets_than_the_address_may_get_mails(
+    jane, app, connection, settings, caps, most
+):
+    """Whoever has many accounts of one address made must not have rows made by thousands."""
+    change(settings, MAIL_CAPS=caps)
+    for _ in range(5):
+        UserFactory(email=jane.email)
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": most}
+    assert ResetTicket.objects.count() == most
+
+
 # Once more
 
 
