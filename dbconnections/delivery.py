@@ -84,10 +84,11 @@ def send_again(ticket: ResetTicket) -> bool:
     """Make an open ticket due once more, at an administrator's wish; the link stays the same.
 
     Returns whether the ticket was open. Neither mail caps nor a bounce hold up a ticket already
-    mailed.
+    mailed. Raises ``Busy``.
     """
     due = ResetTicket.objects.open().filter(pk=ticket.pk)
-    made_due = due.update(due_at=DatabaseNow(), claim=None, attempts=0, unanswered=0, last_error="")
+    afresh = {"due_at": DatabaseNow(), "claim": None, "attempts": 0, "unanswered": 0}
+    made_due = retrying(lambda: due.update(**afresh, last_error=""))
     if made_due:
         wake_after_commit()
     return bool(made_due)
