@@ -5,7 +5,9 @@ a page changes nothing: mail scanners follow links, press nothing, and burn noth
 something is a form the person submits.
 """
 
+import logging
 import math
+import re
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -42,6 +44,7 @@ from dbconnections.pages.headers import protect
 from dbconnections.pages.rules import shown_rules
 from dbconnections.throttling import Allowance, client_ip, count, network
 from dbconnections.tickets import Reason, TicketRefused
+from dbconnections.validators import printable
 
 # "token" in the name has Django, and most trackers, leave the value out of error reports.
 COOKIE = "dbconnections_reset_token"
@@ -69,7 +72,19 @@ class CsrfCheck(CsrfViewMiddleware):
     """Django's check, whose refusal the person sees as a page of the flow."""
 
     def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        # As Django does, but for what may hold a token: the request, which is in Django's record,
+        # the address, and all but the origin of a referrer.
+        said = _BEYOND_ORIGIN.sub(r"://\1", printable(reason, MAX_REASON))
+        address = f"/{request.resolver_match.route}" if request.resolver_match else ""
+        csrf_logger.warning("Forbidden (%s): %s", said, address, extra={"status_code": 403})
         return Forged(reason)
+
+
+csrf_logger = logging.getLogger("django.security.csrf")
+
+# What a header holds that a reason quotes is up to whoever sends it.
+MAX_REASON = 1_000
+_BEYOND_ORIGIN = re.compile(r"://(?:[^/?#\s@]*@)?([^/?#\s]*).*?(?= does not match any|$)")
 
 
 check_csrf = decorator_from_middleware(CsrfCheck)
