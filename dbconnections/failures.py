@@ -49,7 +49,7 @@ _REFUSED_BY_API = frozenset({400, 406, 413, 415, 422})
 # Many servers tell a client that has lost its credentials, or may not relay, only when it names a
 # recipient: RFC 4954, 6; RFC 3463, 3.8 has 5.7.x for what is about permission, not about a mailbox.
 _REFUSES_SENDER = frozenset({530, 534, 535, 538})
-_ABOUT_SENDER = re.compile(r"\s*5\.7\.\d")
+_ABOUT_SENDER = re.compile(r"5\.7\.\d")
 
 
 def classify(error: Exception) -> Failure:

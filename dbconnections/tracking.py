@@ -57,9 +57,7 @@ def note_accepted(message: EmailMessage, status: Any, **kwargs: object) -> None:
 @receiver(tracking)
 def note_event(event: AnymailTrackingEvent, **kwargs: object) -> None:
     """Note an event of a provider's webhook. An error is raised: the provider will try again."""
-    outcome = _outcome_of(event)
-    ticket = _ticket_of(event) if outcome else None
-    if outcome and ticket:
+    if (outcome := _outcome_of(event)) and (ticket := _ticket_of(event)):
         reason = "" if outcome == "delivered" else _reason_of(event)
         tickets.report(ticket.pk, outcome, reason=reason, age=_age_of(event))
 
@@ -98,7 +96,7 @@ def _is_for_good(event: AnymailTrackingEvent) -> bool:
 def _age_of(event: AnymailTrackingEvent) -> timedelta:
     """Return how long ago an event was, as far as the provider says."""
     at = event.timestamp
-    return max(datetime.now(UTC) - at, timedelta()) if at and at.tzinfo else timedelta()
+    return datetime.now(UTC) - at if at and at.tzinfo else timedelta()
 
 
 def _reason_of(event: AnymailTrackingEvent) -> str:

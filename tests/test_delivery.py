@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from email.headerregistry import Address
+from smtplib import SMTP
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -610,6 +612,21 @@ def test_address_that_cannot_be_written_is_undeliverable_at_once(sink, due, jane
     assert deliver_due() == {"undeliverable": 1}
     assert now(due).last_error in {"ValueError", "BadHeaderError", "UnicodeError"}
     assert sink.accepted == []
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: Address(addr_spec="no address"),
+        lambda: Address(username="jane", domain="example.com\n"),
+        lambda: SMTP().putcmd("RCPT", "TO:<jane@example.com>\n"),
+    ],
+)
+def test_mail_that_cannot_be_written_is_undeliverable_at_once(due, on_send, write):
+    """Whatever Django, or the standard library, calls the error."""
+    on_send(write)
+    assert deliver_due() == {"undeliverable": 1}
+    assert mail.outbox == []
 
 
 def decoding(*args, **kwargs):

@@ -50,10 +50,15 @@ TRANSIENT = [
     (smtplib.SMTPRecipientsRefused({"a": BUSY}), "SMTPRecipientsRefused 451"),
     # About the sender, though it is told at the recipient.
     (smtplib.SMTPRecipientsRefused({"a": (530, b"5.7.0 Log in")}), "SMTPRecipientsRefused 530"),
+    *(
+        (smtplib.SMTPRecipientsRefused({"a": (code, b"Log in")}), f"SMTPRecipientsRefused {code}")
+        for code in (530, 534, 535, 538)
+    ),
     (smtplib.SMTPRecipientsRefused({"a": (550, b"5.7.1 No relay")}), "SMTPRecipientsRefused 550"),
     (smtplib.SMTPDataError(554, b"5.7.1 Not you"), "SMTPDataError 554"),
     (smtplib.SMTPRecipientsRefused({"a": GONE, "b": BUSY}), "SMTPRecipientsRefused 550 451"),
     (smtplib.SMTPDataError(451, b"later"), "SMTPDataError 451"),
+    (smtplib.SMTPDataError(600, b"no code of SMTP"), "SMTPDataError 600"),
     (TimeoutError("timed out"), "TimeoutError"),
     (ConnectionRefusedError(), "ConnectionRefusedError"),
     (ssl.SSLCertVerificationError("expired"), "SSLCertVerificationError"),
@@ -76,9 +81,15 @@ PERMANENT = [
     (Undeliverable("The account is gone."), "The account is gone."),
     (smtplib.SMTPRecipientsRefused({"a": GONE}), "SMTPRecipientsRefused 550"),
     (smtplib.SMTPDataError(554, b"spam"), "SMTPDataError 554"),
+    (smtplib.SMTPDataError(550, b"5.1.1 No such user, and 5.7.1"), "SMTPDataError 550"),
+    (smtplib.SMTPDataError(550, "no bytes"), "SMTPDataError 550"),
+    (smtplib.SMTPDataError(550, "größer als erlaubt".encode()), "SMTPDataError 550"),
     (anymail.AnymailRecipientsRefused(), "AnymailRecipientsRefused"),
     (anymail.AnymailInvalidAddress("jane@"), "AnymailInvalidAddress"),
-    *((answer(status), f"AnymailRequestsAPIError {status}") for status in (400, 413, 422)),
+    *(
+        (answer(status), f"AnymailRequestsAPIError {status}")
+        for status in (400, 406, 413, 415, 422)
+    ),
 ]
 
 UNKNOWN = [
@@ -141,6 +152,17 @@ def test_provider_that_may_have_taken_the_mail(cause, expected):
 def test_server_that_cannot_have_taken_the_mail(error):
     """When it has, `tests/test_delivery.py` shows with a server."""
     assert not is_unanswered(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "most"),
+    [
+        (Undeliverable("x" * 300), 200),
+        (smtplib.SMTPRecipientsRefused({str(number): BUSY for number in range(100)}), 120),
+    ],
+)
+def test_description_fits_its_column(error, most):
+    assert len(describe(error)) == most
 
 
 def test_site_without_anymail_has_its_failures_judged(monkeypatch):
