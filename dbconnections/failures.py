@@ -91,7 +91,7 @@ def is_unanswered(error: Exception) -> bool:
     anymail = _anymail_exceptions()
     if anymail and isinstance(error, anymail.AnymailAPIError):
         return _is_unanswered_by_api(error.__cause__)
-    if not isinstance(error, OSError) or isinstance(error, smtplib.SMTPResponseException):
+    if isinstance(error, smtplib.SMTPResponseException):
         return False
     # The same errors stand for a server that is away, or hangs up at the greeting.
     frames = traceback.walk_tb(error.__traceback__)
@@ -125,9 +125,8 @@ def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
 
 def _is_unanswered_by_api(cause: BaseException | None) -> bool:
     """Say the same of what requests raised, if it did."""
-    requests, urllib3 = (sys.modules.get(name) for name in ("requests", "urllib3.exceptions"))
-    if requests is None or urllib3 is None:
-        return False
+    # Imported by anymail, whose errors are theirs as well.
+    requests, urllib3 = (sys.modules[name] for name in ("requests", "urllib3.exceptions"))
     if isinstance(cause, requests.ConnectionError):
         # Of a provider that cannot be reached, urllib3 raises something else.
         return any(isinstance(reason, urllib3.ProtocolError) for reason in cause.args)

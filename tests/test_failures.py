@@ -155,6 +155,24 @@ def test_server_that_cannot_have_taken_the_mail(error):
 
 
 @pytest.mark.parametrize(
+    ("command_is_answered", "expected"), [((421, b"not now"), False), ((354, b"go on"), True)]
+)
+def test_server_that_refuses_to_take_any_mail_has_not(command_is_answered, expected):
+    """It is asked, with the command, before it is given one."""
+    server, replies = smtplib.SMTP(), iter([command_is_answered])
+
+    def reply() -> tuple[int, bytes]:
+        for known in replies:
+            return known
+        raise smtplib.SMTPServerDisconnected
+
+    vars(server).update(putcmd=lambda *command: None, send=lambda text: None, getreply=reply)
+    with pytest.raises(smtplib.SMTPException) as caught:
+        server.data("the mail")
+    assert is_unanswered(caught.value) == expected
+
+
+@pytest.mark.parametrize(
     ("error", "most"),
     [
         (Undeliverable("x" * 300), 200),
