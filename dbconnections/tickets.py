@@ -638,17 +638,15 @@ def _has_twin(ticket: ResetTicket, account: Account, fingerprint: str, *, is_spl
     a person asks for on purpose must not depend on how busy the workers are.
     """
     window = settings.COALESCE_WINDOW
-    twins = ResetTicket.objects.redeemable().filter(
+    twins = ResetTicket.objects.open().filter(
         Q(sent_at__isnull=False) | Q(due_at__isnull=False),
         account=account.id,
         fingerprint=fingerprint,
         client=ticket.client,
         connection=ticket.connection,
         organization=ticket.organization,
-        password_given=ticket.password_given,
         bounced_at__isnull=True,
         rejected_at__isnull=True,
-        handed_over_at__isnull=True,
         requested_at__gt=ticket.requested_at - window,
         requested_at__lt=ticket.requested_at + window,
     )

@@ -964,6 +964,13 @@ def test_request_that_the_mailed_link_does_not_answer_gets_a_mail(mailed, jane, 
     assert len(mail.outbox) == 1
 
 
+def test_link_that_was_handed_over_answers_no_request_for_a_mail(jane, app, connection):
+    request = tickets.ResetRequest(client=app, connection=connection, account=str(jane.pk))
+    tickets.hand_over(request)
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 1}
+
+
 @pytest.mark.parametrize(("given", "outcome"), [(GIVEN, "coalesced"), (NEW, "sent")])
 def test_requests_with_passwords_are_coalesced_if_these_are_the_same(sealed, jane, given, outcome):
     assert deliver_due() == {"sent": 1}
@@ -1071,6 +1078,16 @@ def test_request_that_no_account_deserves_a_mail_for_leaves_one_ticket(jane, jun
     ask_for(jane, app, connection)
     assert deliver_due() == {"coalesced": 1}
     assert ResetTicket.objects.count() == 3
+
+
+def test_accounts_that_a_store_tells_apart_by_their_key_only(
+    jane, june, app, connection, monkeypatch
+):
+    """A fingerprint changes with the password, and need not differ between accounts."""
+    monkeypatch.setattr(ModelUserStore, "fingerprint", lambda self, account: "the same")
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 2}
+    assert names_mailed() == ["jane", "june"]
 
 
 def test_given_password_is_sealed_for_each_account(jane, june, app, connection):
