@@ -247,8 +247,6 @@ def _bind(ticket: ResetTicket, claim: UUID) -> tuple[Account, dict[str, str]]:
         account = next(mailable, None)
         if account is None:
             raise refusals[0]
-        if ticket.sent_to:
-            return account, {}
         bound: dict[str, str] = {
             "account": account.id,
             "sent_to": account.email,

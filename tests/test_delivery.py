@@ -299,6 +299,22 @@ def test_ticket_revoked_while_it_waits_its_turn_is_not_mailed(
     assert [ticket_in(message) for message in mail.outbox] == [due.pk]
 
 
+@pytest.mark.parametrize("waiting", [new, bound])
+def test_ticket_revoked_while_its_account_is_looked_up_is_not_mailed(
+    app, connection, monkeypatch, waiting
+):
+    ticket = waiting(app, connection)
+    get = ModelUserStore.get
+
+    def revoke_then_get(self, account_id, *, for_update=False):
+        tickets.revoke(ticket.pk, "administrator")
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", revoke_then_get)
+    assert deliver_due() == {"taken": 1}
+    assert mail.outbox == []
+
+
 def test_ticket_that_another_worker_claims_first_is_left_to_it(due, monkeypatch):
     """Where rows cannot be locked, both may have read it as due."""
     monkeypatch.setattr(database.features, "has_select_for_update_skip_locked", False)
@@ -1088,6 +1104,51 @@ def test_accounts_that_a_store_tells_apart_by_their_key_only(
     ask_for(jane, app, connection)
     assert deliver_due() == {"sent": 2}
     assert names_mailed() == ["jane", "june"]
+
+
+@pytest.mark.parametrize("by", ["email", "username"])
+def test_mail_asked_for_by_another_name_answers_for_its_own_accounts_only(
+    jane, june, app, connection, monkeypatch, by
+):
+    """As of a store that knows second addresses."""
+
+    def find(self, *, email="", username=""):
+        everybody = original_find(self, email=jane.email)
+        return everybody[:1] if (email or username).startswith("second") else everybody
+
+    monkeypatch.setattr(ModelUserStore, "find", find)
+    for name, outcome in (("second", {"sent": 1}), ("first", {"sent": 2})):
+        asked = {"email": f"{name}@example.com"} if by == "email" else {"username": name}
+        ResetTicketFactory(client=app, connection=connection, **{"email": "", **asked})
+        assert deliver_due() == outcome
+
+
+def capped(jane, settings):
+    change(settings, MAIL_CAPS=[(0, DAY)])
+
+
+def bounced(jane, settings):
+    MailedTicketFactory(user=jane, bounced_at=timezone.now())
+
+
+@pytest.mark.parametrize(("closed", "state"), [(capped, "suppressed"), (bounced, "undeliverable")])
+def test_address_that_is_to_get_nothing_costs_the_same_for_any_number_of_accounts(
+    jane, app, connection, settings, monkeypatch, closed, state
+):
+    closed(jane, settings)
+    for _ in range(5):
+        UserFactory(email=jane.email)
+    get, looked_at = ModelUserStore.get, []
+
+    def note(self, account_id, *, for_update=False):
+        if for_update:
+            looked_at.append(account_id)
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", note)
+    ask_for(jane, app, connection)
+    assert deliver_due() == {state: 1}
+    assert looked_at == [str(jane.pk)]
 
 
 def test_given_password_is_sealed_for_each_account(jane, june, app, connection):
