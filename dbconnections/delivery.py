@@ -161,9 +161,7 @@ def _claim() -> tuple[UUID, list[UUID]] | None:
         if left := [ticket_id for ticket_id, worker in claims.items() if worker]:
             # Whoever had them has died, maybe between handing over a mail and noting that.
             begun = due.filter(pk__in=left, unanswered__gt=0).exclude(fingerprint="")
-            begun.filter(sent_at=None, used_at=None).update(
-                sent_at=DatabaseNow(), last_error="The worker died."
-            )
+            begun.filter(used_at=None).update(sent_at=DatabaseNow(), last_error="The worker died.")
         # Still due: without SKIP LOCKED another worker may have been quicker.
         due.filter(pk__in=ticket_ids).update(
             claim=claim, due_at=DatabaseNow() + settings.DELIVERY_LEASE
@@ -305,7 +303,7 @@ def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str
     failure = classify(error)
     delay = timedelta()
     is_out = ticket.sent_at is not None
-    if is_unanswered(error) and not is_out and not ticket.used_at:
+    if is_unanswered(error) and not ticket.used_at:
         # Taken for sent, or a refusal of the next attempt would end a link that has arrived.
         ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(sent_at=DatabaseNow())
         ticket.sent_at = ticket.begun_at

@@ -664,7 +664,7 @@ def _has_bounced(mailbox: str) -> bool:
 
 def _last_bounce(mailbox: str = "") -> datetime | None:
     """Return when a mailbox last told that it takes no mail, unless that is long ago."""
-    mailed = ResetTicket.objects.filter(mailbox=mailbox).exclude(mailbox="")
+    mailed = ResetTicket.objects.filter(mailbox=mailbox)
     recent = mailed.filter(bounced_at__gt=DatabaseNow() - settings.BOUNCE_WINDOW)
     last: datetime | None = recent.aggregate(last=Max("bounced_at"))["last"]
     return last

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from email.headerregistry import Address
+from email.headerregistry import Address, parser
 from smtplib import SMTP
 from types import SimpleNamespace
 from uuid import uuid4
@@ -634,6 +634,7 @@ def test_address_that_cannot_be_written_is_undeliverable_at_once(sink, due, jane
     "write",
     [
         lambda: Address(addr_spec="no address"),
+        lambda: parser.get_mailbox("@"),
         lambda: Address(username="jane", domain="example.com\n"),
         lambda: SMTP().putcmd("RCPT", "TO:<jane@example.com>\n"),
     ],
@@ -738,14 +739,19 @@ def test_mail_put_off_and_then_refused_is_undeliverable(sink, due, command, repl
     assert now(due).last_error == "SMTPRecipientsRefused 550"
 
 
-def test_change_told_without_a_word_is_no_link_sent(sink, due):
-    ticket = MailedTicketFactory(
-        user=User.objects.get(), client=due.client, connection=due.connection, sent_at=None
-    )
+@pytest.mark.parametrize("how", ["hangs up", "worker dies"])
+def test_change_told_without_a_word_is_no_link_sent(sink, jane, app, connection, how):
+    ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
     tickets.redeem(ticket.pk, password=NEW)
-    sink.unanswered = 1
-    assert deliver_due()["retry"] == 1
-    assert now(ticket).sent_at is None
+    if how == "hangs up":
+        sink.unanswered = 1
+        assert deliver_due() == {"retry": 1}
+        assert len(sink.accepted) == 1
+    else:
+        ResetTicket.objects.update(claim=uuid4(), unanswered=1)
+    make_due()
+    assert deliver_due() == {"notified": 1}
+    assert now(ticket).sent_at == ticket.sent_at
 
 
 def test_mails_of_a_batch_go_over_one_connection(sink, app, connection):
@@ -1042,6 +1048,7 @@ def test_accounts_of_an_address_are_each_mailed_a_link(jane, june, app, connecti
     ask_for(jane, app, connection)
     assert deliver_due() == {"sent": 2}
     assert names_mailed() == ["jane", "june"]
+    assert set(ResetTicket.objects.values_list("attempts", "unanswered")) == {(1, 0)}
     for message in list(mail.outbox):
         tickets.redeem(ticket_in(message), password=NEW)
     assert all(user.check_password(NEW.reveal()) for user in User.objects.all())

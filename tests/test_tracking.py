@@ -429,6 +429,10 @@ def test_address_that_takes_the_same_link_once_more_is_mailed(mailed, jane, app,
     assert not is_mailed(jane, app, connection)
     tell(mailed, "delivered")
     assert is_mailed(jane, app, connection)
+    # Once: a provider may go on repeating it.
+    at = now(mailed).delivered_at
+    tell(mailed, "delivered")
+    assert now(mailed).delivered_at == at
 
 
 def test_address_that_takes_an_older_link_once_more_is_mailed(mailed, jane, app, connection):
