@@ -1,5 +1,6 @@
 """The administrator's side: clients, connections, and what became of each request."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -38,6 +39,25 @@ __all__ = ["SendPasswordResetMixin"]
 def copyable(identifier: str) -> str:
     """Return an identifier that a click copies."""
     return format_html('<code class="dbconnections-copy">{}</code>', identifier)
+
+
+def until_busy(
+    request: HttpRequest, act: Callable[[Any], bool], queryset: QuerySet[Any]
+) -> list[bool]:
+    """Act on each object and return what came of it, as far as the database was not too busy.
+
+    Where it was, the administrator is told from which object on nothing was done.
+    """
+    objects = list(queryset)
+    outcomes: list[bool] = []
+    try:
+        for thing in objects:
+            outcomes.append(act(thing))  # noqa: PERF401 (to be read after an error)
+    except tickets.Busy:
+        first, *others = objects[len(outcomes) :]
+        who = f"{first}, …" if others else str(first)
+        messages.error(request, f"{who}: {_('Nothing was changed. Try again in a moment.')}")
+    return outcomes
 
 
 class DeletesTicketsAlong:
@@ -464,17 +484,20 @@ class ResetTicketAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Send again"), permissions=["act"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[ResetTicket]) -> None:
-        done = sum(delivery.send_again(ticket) for ticket in queryset)
-        message = ngettext("%d mail is on its way.", "%d mails are on their way.", done)
-        self._report(request, message, done, len(queryset) - done)
+        outcomes = until_busy(request, delivery.send_again, queryset)
+        message = ngettext("%d mail is on its way.", "%d mails are on their way.", sum(outcomes))
+        self._report(request, message, outcomes)
 
     @admin.action(description=_("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ResetTicket]) -> None:
-        done = sum(tickets.revoke(ticket.pk, "administrator") for ticket in queryset)
-        message = ngettext("%d ticket was revoked.", "%d tickets were revoked.", done)
-        self._report(request, message, done, len(queryset) - done)
+        outcomes = until_busy(
+            request, lambda ticket: tickets.revoke(ticket.pk, "administrator"), queryset
+        )
+        message = ngettext("%d ticket was revoked.", "%d tickets were revoked.", sum(outcomes))
+        self._report(request, message, outcomes)
 
-    def _report(self, request: HttpRequest, message: str, done: int, left: int) -> None:
+    def _report(self, request: HttpRequest, message: str, outcomes: list[bool]) -> None:
+        done, left = outcomes.count(True), outcomes.count(False)
         if done:
             self.message_user(request, message % done, messages.SUCCESS)
         if left:
@@ -530,16 +553,17 @@ class SendPasswordResetMixin:
             if not form.is_valid():
                 return self._ask_through(request, queryset, form)
             key = form.cleaned_data["through"]
-        users = list(queryset)
-        requested = sum(self._request_reset(request, user, pairs[key]) for user in users)
-        if requested:
+        outcomes = until_busy(
+            request, lambda user: self._request_reset(request, user, pairs[key]), queryset
+        )
+        if requested := outcomes.count(True):
             text = ngettext(
                 "A reset mail was requested for %d user. Reset tickets show what becomes of it.",
                 "A reset mail was requested for %d users. Reset tickets show what becomes of them.",
                 requested,
             )
             messages.success(request, text % requested)
-        if left := len(users) - requested:
+        if left := outcomes.count(False):
             text = ngettext(
                 "%d user cannot be sent one: not active, without an e-mail address, or without "
                 "a usable password.",

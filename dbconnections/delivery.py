@@ -16,6 +16,7 @@ import time
 import traceback
 from collections import Counter
 from datetime import timedelta
+from email.errors import MessageError
 from uuid import UUID, uuid4
 
 from django.core.mail import EmailMultiAlternatives
@@ -28,7 +29,15 @@ from dbconnections import mail, signals, tickets
 from dbconnections.accounts import Account, canonical, get_store
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
-from dbconnections.failures import Failure, NotSent, Undeliverable, classify, describe
+from dbconnections.failures import (
+    Failure,
+    NotSent,
+    Undeliverable,
+    classify,
+    describe,
+    is_about_text,
+    is_unanswered,
+)
 from dbconnections.models import ResetTicket, TicketState, whole_ticket
 from dbconnections.tickets import database, retrying, writing
 
@@ -75,10 +84,11 @@ def send_again(ticket: ResetTicket) -> bool:
     """Make an open ticket due once more, at an administrator's wish; the link stays the same.
 
     Returns whether the ticket was open. Neither mail caps nor a bounce hold up a ticket already
-    mailed.
+    mailed. Raises ``Busy``.
     """
     due = ResetTicket.objects.open().filter(pk=ticket.pk)
-    made_due = due.update(due_at=DatabaseNow(), claim=None, attempts=0, unanswered=0, last_error="")
+    afresh = {"due_at": DatabaseNow(), "claim": None, "attempts": 0, "unanswered": 0}
+    made_due = retrying(lambda: due.update(**afresh, last_error=""))
     if made_due:
         wake_after_commit()
     return bool(made_due)
@@ -144,9 +154,14 @@ def _claim() -> tuple[UUID, list[UUID]] | None:
         rows = due.order_by("due_at")
         if features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
-        ticket_ids = list(rows.values_list("pk", flat=True)[: settings.DELIVERY_BATCH])
-        if not ticket_ids:
+        claims = dict(rows.values_list("pk", "claim")[: settings.DELIVERY_BATCH])
+        if not claims:
             return None
+        ticket_ids = list(claims)
+        if left := [ticket_id for ticket_id, worker in claims.items() if worker]:
+            # Whoever had them has died, maybe between handing over a mail and noting that.
+            begun = due.filter(pk__in=left, unanswered__gt=0).exclude(fingerprint="")
+            begun.filter(used_at=None).update(sent_at=DatabaseNow(), last_error="The worker died.")
         # Still due: without SKIP LOCKED another worker may have been quicker.
         due.filter(pk__in=ticket_ids).update(
             claim=claim, due_at=DatabaseNow() + settings.DELIVERY_LEASE
@@ -273,7 +288,13 @@ def _notify(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> str:
 def _send(mailer: BaseEmailBackend, message: EmailMultiAlternatives) -> None:
     # Opened here, a connection stays open for the next mail; opened by sending, it would not.
     mailer.open()
-    if mailer.send_messages([message]) == 0:
+    try:
+        sent = mailer.send_messages([message])
+    except (ValueError, MessageError) as error:
+        if is_about_text(error):
+            raise Undeliverable(describe(error)) from error
+        raise
+    if sent == 0:
         raise NotSent
 
 
@@ -281,6 +302,11 @@ def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str
     reason = describe(error)
     failure = classify(error)
     delay = timedelta()
+    is_out = ticket.sent_at is not None
+    if is_unanswered(error) and not ticket.used_at:
+        # Taken for sent, or a refusal of the next attempt would end a link that has arrived.
+        ResetTicket.objects.filter(pk=ticket.pk, claim=claim).update(sent_at=DatabaseNow())
+        ticket.sent_at = ticket.begun_at
     if failure == Failure.UNKNOWN and ticket.unanswered >= settings.DELIVERY_MAX_ATTEMPTS:
         failure = Failure.PERMANENT
     if failure != Failure.PERMANENT:
@@ -288,6 +314,8 @@ def _retry_or_give_up(ticket: ResetTicket, claim: UUID, error: Exception) -> str
         if not delay:
             reason = f"{reason}. The link expires before another attempt."
             failure = Failure.PERMANENT
+    elif is_out and not ticket.used_at:
+        reason = f"{reason.rstrip('.')}. An earlier attempt may have been delivered."
     if failure == Failure.PERMANENT:
         log_failure("Giving up a mail: %s.", logging.ERROR, error, ticket)
         tickets.end(ticket, claim, TicketState.UNDELIVERABLE, reason)

@@ -8,8 +8,8 @@ or from what the ticket holds: it is tried again, but not without end.
 
 import re
 import smtplib
-import ssl
 import sys
+import traceback
 from enum import Enum, auto
 from types import ModuleType
 
@@ -49,7 +49,7 @@ _REFUSED_BY_API = frozenset({400, 406, 413, 415, 422})
 # Many servers tell a client that has lost its credentials, or may not relay, only when it names a
 # recipient: RFC 4954, 6; RFC 3463, 3.8 has 5.7.x for what is about permission, not about a mailbox.
 _REFUSES_SENDER = frozenset({530, 534, 535, 538})
-_ABOUT_SENDER = re.compile(r"\s*5\.7\.\d")
+_ABOUT_SENDER = re.compile(r"5\.7\.\d")
 
 
 def classify(error: Exception) -> Failure:
@@ -60,16 +60,10 @@ def classify(error: Exception) -> Failure:
     match error:
         case Undeliverable():
             return Failure.PERMANENT
-        case ssl.SSLError():
-            # Some are a ValueError by birth; the next certificate may be a good one.
-            return Failure.TRANSIENT
         case smtplib.SMTPRecipientsRefused(recipients=recipients):
             return _final_if(all(_is_final(*reply) for reply in recipients.values()))
         case smtplib.SMTPDataError(smtp_code=code, smtp_error=text):
             return _final_if(_is_final(code, text))
-        case ValueError():
-            # An address or a header that no server would ever get to see.
-            return Failure.PERMANENT
         case OSError() | OperationalError() | InterfaceError() | tickets.Busy():
             # Every other error of smtplib among them, at connecting, HELO, log-in or MAIL FROM:
             # whatever its code, it is about the sender.
@@ -77,6 +71,31 @@ def classify(error: Exception) -> Failure:
         case ImproperlyConfigured():
             return Failure.TRANSIENT
     return Failure.UNKNOWN
+
+
+# What writes a mail and its addresses down, and refuses what no server would ever get to see.
+_WRITES_MAILS = ("django.core.mail.", "email.", "smtplib.")
+# What it has a domain encoded by.
+_ENCODES = ("django.utils.encoding.", "encodings.")
+
+
+def is_about_text(error: Exception) -> bool:
+    """Say whether an error at handing over a mail is about its text, and not one of the backend."""
+    frames = traceback.walk_tb(error.__traceback__)
+    modules = [f"{frame.f_globals.get('__name__')}." for frame, _line in frames]
+    return [name for name in modules if not name.startswith(_ENCODES)][-1].startswith(_WRITES_MAILS)
+
+
+def is_unanswered(error: Exception) -> bool:
+    """Say whether the mail may have been taken: it was on its way when the connection was lost."""
+    anymail = _anymail_exceptions()
+    if anymail and isinstance(error, anymail.AnymailAPIError):
+        return _is_unanswered_by_api(error.__cause__)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return False
+    # The same errors stand for a server that is away, or hangs up at the greeting.
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code is smtplib.SMTP.data.__code__ for frame, _line in frames)
 
 
 def describe(error: Exception) -> str:
@@ -95,7 +114,6 @@ def describe(error: Exception) -> str:
 
 
 def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
-    # These two before the rest, some of which are a ValueError as well.
     if isinstance(error, anymail.AnymailRecipientsRefused | anymail.AnymailInvalidAddress):
         return Failure.PERMANENT
     if isinstance(error, anymail.AnymailAPIError):
@@ -103,6 +121,16 @@ def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
         return _final_if(getattr(error, "status_code", None) in _REFUSED_BY_API)
     # What the provider cannot do, or a value that cannot be put into its request.
     return Failure.UNKNOWN
+
+
+def _is_unanswered_by_api(cause: BaseException | None) -> bool:
+    """Say the same of what requests raised, if it did."""
+    # Imported by anymail, whose errors are theirs as well.
+    requests, urllib3 = (sys.modules[name] for name in ("requests", "urllib3.exceptions"))
+    if isinstance(cause, requests.ConnectionError):
+        # Of a provider that cannot be reached, urllib3 raises something else.
+        return any(isinstance(reason, urllib3.ProtocolError) for reason in cause.args)
+    return isinstance(cause, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError)
 
 
 def _is_final(code: int, text: bytes | str) -> bool:

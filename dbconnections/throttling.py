@@ -115,9 +115,10 @@ def client_ip(request: HttpRequest) -> str | None:
     candidate = request.META.get("REMOTE_ADDR", "")
     if proxies := settings.TRUSTED_PROXIES:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-        hops = [hop.strip() for hop in forwarded.split(",")]
+        # However many the caller may have made up, no more are taken apart than are looked at.
+        hops = forwarded.rsplit(",", proxies)
         if forwarded and len(hops) >= proxies:
-            candidate = hops[-proxies]
+            candidate = hops[-proxies].strip()
     # Some proxies append a port, and a link-local address may name its interface.
     bare = _PORT.sub(r"\1\3", candidate).partition("%")[0]
     try:

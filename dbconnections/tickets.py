@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import OperationalError, models, router, transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, Value
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -214,9 +215,9 @@ _INSERT = PreparedInsert(ResetTicket)
 def bind(ticket: ResetTicket, claim: UUID) -> Account:
     """Find a ticket's account and tie the ticket to it, before anything is mailed.
 
-    A ticket found to have several accounts is bound to the first; each other one gets a ticket
-    of its own, so that the person may choose which to reset. ``claim`` is the worker's. Raises
-    ``Unmailable``, ``Taken`` or ``Busy``.
+    A ticket found to have several accounts is bound to the first that is to be mailed; each
+    other such one gets a ticket of its own, so that the person may choose which to reset.
+    ``claim`` is the worker's. Raises ``Unmailable``, ``Taken`` or ``Busy``.
     """
     account, bound = retrying(lambda: _bind(ticket, claim))
     vars(ticket).update(bound)
@@ -227,48 +228,84 @@ def _bind(ticket: ResetTicket, claim: UUID) -> tuple[Account, dict[str, str]]:
     """Return the account, and the columns that tie the ticket to it."""
     store = get_store(ticket.connection.user_store)
     if ticket.account:
-        found = [ticket.account]
+        found = {ticket.account: ""}
     else:
         accounts = store.find(email=ticket.email, username=ticket.username)
-        found = [account.id for account in accounts if store.is_resettable(account)]
+        resettable = [account for account in accounts if store.is_resettable(account)]
+        found = {account.id: canonical(account.email) for account in resettable}
     if not found:
         raise Unmailable(TicketState.NO_ACCOUNT)
-    first = _first_of_address(store, found[0])
+    one = next(iter(found))
+    first = _first_of_address(store, one)
+    refusals: list[Unmailable] = []
     with writing():
         # The locks make concurrent workers count the mails to an address one after the other:
         # several accounts may have it, and whoever mails to any of them waits for the first.
-        if first != found[0]:
+        if first != one:
             store.get(first, for_update=True)
-        account = store.get(found[0], for_update=True)
-        if account is None or not store.is_resettable(account):
-            raise Unmailable(TicketState.NO_ACCOUNT)
-        fingerprint = store.fingerprint(account)
-        if ticket.fingerprint not in ("", fingerprint):
-            raise Unmailable(TicketState.SUPERSEDED)
-        if ticket.sent_to:
-            return account, {}
-        mailbox = canonical(account.email)
-        if not ticket.requested_by:
-            if _has_twin(ticket, account, fingerprint, is_split=bool(found[1:])):
-                raise Unmailable(TicketState.COALESCED)
-            if _has_bounced(mailbox):
-                raise Unmailable(TicketState.UNDELIVERABLE, reason=BOUNCED_BEFORE)
-        if _has_newer(ticket, account):
-            raise Unmailable(TicketState.SUPERSEDED)
-        if not ticket.requested_by and _is_capped(mailbox):
-            raise Unmailable(TicketState.SUPPRESSED)
+        mailable = _mailable(ticket, store, found, refusals)
+        account = next(mailable, None)
+        if account is None:
+            raise refusals[0]
         bound: dict[str, str] = {
             "account": account.id,
             "sent_to": account.email,
-            "mailbox": mailbox,
-            "fingerprint": fingerprint,
+            "mailbox": canonical(account.email),
+            "fingerprint": store.fingerprint(account),
         }
         mine = ResetTicket.objects.open().filter(pk=ticket.pk, claim=claim)
         if not mine.update(**bound):
             raise Taken
-        for other in found[1:]:
+        for other in mailable:
             _split(ticket, other)
     return account, bound
+
+
+def _mailable(
+    ticket: ResetTicket, store: UserStore, found: dict[str, str], refusals: list[Unmailable]
+) -> Iterator[Account]:
+    """Yield each account, locked, that is to get a link; add to ``refusals`` why another is not.
+
+    ``found`` are keys and mailboxes. Of a mailbox that is to get nothing more no further account
+    is looked at: however many have it, they cost no more than the mails it may get.
+    """
+    closed: set[str] = set()
+    for account_id, mailbox in found.items():
+        if mailbox in closed:
+            continue
+        account = store.get(account_id, for_update=True)
+        try:
+            yield _judged(ticket, store, account, is_split=len(found) > 1)
+        except Unmailable as refusal:
+            refusals.append(refusal)
+            if refusal.state in (TicketState.SUPPRESSED, TicketState.UNDELIVERABLE):
+                closed.add(mailbox)
+
+
+def _judged(
+    ticket: ResetTicket, store: UserStore, account: Account | None, *, is_split: bool
+) -> Account:
+    """Return an account that is to be mailed the ticket's link, or one like it.
+
+    Raises ``Unmailable``.
+    """
+    if account is None or not store.is_resettable(account):
+        raise Unmailable(TicketState.NO_ACCOUNT)
+    fingerprint = store.fingerprint(account)
+    if ticket.fingerprint not in ("", fingerprint):
+        raise Unmailable(TicketState.SUPERSEDED)
+    if ticket.sent_to:
+        return account
+    if not ticket.requested_by:
+        if _has_twin(ticket, account, fingerprint, is_split=is_split):
+            raise Unmailable(TicketState.COALESCED)
+        if _has_bounced(canonical(account.email)):
+            raise Unmailable(TicketState.UNDELIVERABLE, reason=BOUNCED_BEFORE)
+    if _has_newer(ticket, account):
+        raise Unmailable(TicketState.SUPERSEDED)
+    if not ticket.requested_by and _is_capped(ticket, account):
+        raise Unmailable(TicketState.SUPPRESSED)
+    return account
 
 
 def _first_of_address(store: UserStore, account_id: str) -> str:
@@ -475,21 +512,35 @@ def _revoke_batch(ticket_ids: list[UUID]) -> list[UUID]:
     return closed
 
 
-def report(ticket_id: UUID, outcome: str, *, reason: str = "", message_id: str = "") -> bool:
+def report(
+    ticket_id: UUID,
+    outcome: str,
+    *,
+    reason: str = "",
+    message_id: str = "",
+    age: timedelta = timedelta(),
+) -> bool:
     """Note what a mail provider tells of the mail with the link; return whether it was news.
 
     ``outcome`` is ``accepted``, ``delivered``, ``bounced`` (the address takes no mail),
     ``rejected`` (this mail was refused, another may not be) or ``complained``. It changes
     nothing about the link. ``reason``, of at most 64 characters, holds no text of the provider's.
-    The first report of its kind counts: providers repeat theirs.
+    The first report of its kind counts, for providers repeat theirs, and the first of a delivery
+    after the address bounced. ``age`` is how long ago it was that what is told happened.
     """
     this = ResetTicket.objects.filter(pk=ticket_id)
     if outcome == "accepted":
         return bool(retrying(lambda: this.update(message_id=message_id)))
     column = _REPORT_COLUMNS[outcome]
-    news = this.filter(**{f"{column}__isnull": True})
+    is_news = Q((f"{column}__isnull", True))
+    if outcome == "delivered":
+        last = retrying(lambda: _last_bounce(*this.values_list("mailbox", flat=True)))
+        if last:
+            # As an expression, for whose time zone a time is in depends on the site.
+            is_since = Q(GreaterThan(DatabaseNow() - age, Value(last)))
+            is_news |= Q(delivered_at__lt=last) & is_since
     said = {"reject_reason": reason} if reason else {}
-    noted = retrying(lambda: news.update(**{column: DatabaseNow()}, **said))
+    noted = retrying(lambda: this.filter(is_news).update(**{column: DatabaseNow()}, **said))
     if noted:
         signals.delivery_reported.send_robust(
             ResetTicket, ticket_id=ticket_id, outcome=outcome, reason=reason
@@ -585,17 +636,15 @@ def _has_twin(ticket: ResetTicket, account: Account, fingerprint: str, *, is_spl
     a person asks for on purpose must not depend on how busy the workers are.
     """
     window = settings.COALESCE_WINDOW
-    twins = ResetTicket.objects.redeemable().filter(
+    twins = ResetTicket.objects.open().filter(
         Q(sent_at__isnull=False) | Q(due_at__isnull=False),
         account=account.id,
         fingerprint=fingerprint,
         client=ticket.client,
         connection=ticket.connection,
         organization=ticket.organization,
-        password_given=ticket.password_given,
         bounced_at__isnull=True,
         rejected_at__isnull=True,
-        handed_over_at__isnull=True,
         requested_at__gt=ticket.requested_at - window,
         requested_at__lt=ticket.requested_at + window,
     )
@@ -608,33 +657,44 @@ def _has_twin(ticket: ResetTicket, account: Account, fingerprint: str, *, is_spl
 
 def _has_bounced(mailbox: str) -> bool:
     """Say whether the last thing known of a mailbox is that it takes no mail."""
+    last = _last_bounce(mailbox)
     mailed = ResetTicket.objects.filter(mailbox=mailbox)
-    recent = mailed.filter(bounced_at__gt=DatabaseNow() - settings.BOUNCE_WINDOW)
-    last = recent.aggregate(last=Max("bounced_at"))["last"]
     return last is not None and not mailed.filter(delivered_at__gt=last).exists()
 
 
-def _is_capped(mailbox: str) -> bool:
-    """Say whether a mailbox has had, or is about to get, as many mails as it may."""
+def _last_bounce(mailbox: str = "") -> datetime | None:
+    """Return when a mailbox last told that it takes no mail, unless that is long ago."""
+    mailed = ResetTicket.objects.filter(mailbox=mailbox)
+    recent = mailed.filter(bounced_at__gt=DatabaseNow() - settings.BOUNCE_WINDOW)
+    last: datetime | None = recent.aggregate(last=Max("bounced_at"))["last"]
+    return last
+
+
+def _is_capped(ticket: ResetTicket, account: Account) -> bool:
+    """Say whether a mailbox has had, or is about to get, as many other mails as it may."""
+    mailed = ResetTicket.objects.filter(mailbox=canonical(account.email))
+    others = mailed.exclude(pk=ticket.pk, account=account.id)
     unsent = Q(sent_at__isnull=True)
     for most, period in settings.MAIL_CAPS:
         start = DatabaseNow() - period
         # One superseded while it was handed over may arrive all the same.
         coming = unsent & (Q(due_at__isnull=False) | Q(superseded_at__gt=start))
         recent = Q(sent_at__gt=start)
-        if ResetTicket.objects.filter(recent | coming, mailbox=mailbox).count() >= most:
+        if others.filter(recent | coming).count() >= most:
             return True
     return False
 
 
-def _split(ticket: ResetTicket, account_id: str) -> None:
+def _split(ticket: ResetTicket, account: Account) -> None:
     """Issue the same request once more for another account of the same address."""
     given = given_password(ticket)
     copy = ResetTicket.objects.get(pk=ticket.pk)
     copy.pk = uuid4()
     copy._state.adding = True
     copy.sealed_password = links.seal(given, copy.pk) if given else ""
-    copy.account, copy.sent_to, copy.mailbox, copy.fingerprint = account_id, "", "", ""
+    copy.account, copy.sent_to, copy.fingerprint = account.id, "", ""
+    # Counted by its cap from now on, before delivery comes to it.
+    copy.mailbox = canonical(account.email)
     copy.attempts, copy.unanswered, copy.claim = 0, 0, None
     copy.due_at = DatabaseNow()  # the INSERT resolves it
     copy.save(force_insert=True)

@@ -9,6 +9,7 @@ the address it went to; it never changes whether a link works.
 import logging
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -56,11 +57,9 @@ def note_accepted(message: EmailMessage, status: Any, **kwargs: object) -> None:
 @receiver(tracking)
 def note_event(event: AnymailTrackingEvent, **kwargs: object) -> None:
     """Note an event of a provider's webhook. An error is raised: the provider will try again."""
-    outcome = _outcome_of(event)
-    ticket = _ticket_of(event) if outcome else None
-    if outcome and ticket:
+    if (outcome := _outcome_of(event)) and (ticket := _ticket_of(event)):
         reason = "" if outcome == "delivered" else _reason_of(event)
-        tickets.report(ticket.pk, outcome, reason=reason)
+        tickets.report(ticket.pk, outcome, reason=reason, age=_age_of(event))
 
 
 def _outcome_of(event: AnymailTrackingEvent) -> str:
@@ -92,6 +91,12 @@ def _is_for_good(event: AnymailTrackingEvent) -> bool:
     # Mailjet says it with a flag.
     is_soft = raw.get("hard_bounce") is False
     return not is_soft and not _SOFT.search(" ".join([event.description or "", *named]))
+
+
+def _age_of(event: AnymailTrackingEvent) -> timedelta:
+    """Return how long ago an event was, as far as the provider says."""
+    at = event.timestamp
+    return datetime.now(UTC) - at if at and at.tzinfo else timedelta()
 
 
 def _reason_of(event: AnymailTrackingEvent) -> str:

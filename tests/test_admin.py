@@ -14,6 +14,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Permission, User
 from django.contrib.staticfiles import finders
 from django.core import mail
+from django.db import OperationalError
 from django.db import connection as database
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -24,8 +25,15 @@ from dbconnections import links, passwords
 from dbconnections.accounts import Account
 from dbconnections.admin import SendPasswordResetMixin
 from dbconnections.delivery import deliver_due
-from dbconnections.models import Client, Connection, ResetTicket, TicketState
+from dbconnections.models import (
+    Client,
+    Connection,
+    ResetTicket,
+    ResetTicketQuerySet,
+    TicketState,
+)
 from dbconnections.passwords.rules import CharacterType
+from dbconnections.prepared import PreparedInsert
 from dbconnections.secret import Secret
 from tests.factories import (
     AllowedOriginFactory,
@@ -942,6 +950,64 @@ def test_one_user_is_told_in_the_singular(admin_client, jane, connection):
     assert messages_in(send_to(admin_client, jane)) == [
         "A reset mail was requested for 1 user. Reset tickets show what becomes of it."
     ]
+
+
+@pytest.fixture
+def locked(monkeypatch) -> Callable[..., None]:
+    """Return a function that has the database give up some work after so many times."""
+
+    def locked(owner: type, name: str, *, after: int = 0) -> None:
+        work, left = getattr(owner, name), [after]
+
+        def give_up(*args: Any, **kwargs: Any) -> Any:
+            if left[0] == 0:
+                raise OperationalError("database is locked")
+            left[0] -= 1
+            return work(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, give_up)
+
+    return locked
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (0, ["jane, …: Nothing was changed. Try again in a moment."]),
+        (
+            1,
+            [
+                "june, …: Nothing was changed. Try again in a moment.",
+                "A reset mail was requested for 1 user. Reset tickets show what becomes of it.",
+            ],
+        ),
+        (
+            2,
+            [
+                "zoe: Nothing was changed. Try again in a moment.",
+                "A reset mail was requested for 2 users. Reset tickets show what becomes of them.",
+            ],
+        ),
+    ],
+)
+def test_busy_database_is_told_and_from_whom_on_nothing_is_sent(
+    admin_client, connection, locked, after, said
+):
+    # The list, and with it what is selected, is in order of names.
+    users = [UserFactory(username=name) for name in ("jane", "june", "zoe")]
+    locked(PreparedInsert, "run", after=after)
+    response = send_to(admin_client, *users)
+    assert response.status_code == 200
+    assert messages_in(response) == said
+    assert ResetTicket.objects.count() == after
+
+
+@pytest.mark.parametrize("action", ["send_again", "revoke"])
+def test_busy_database_is_told_where_tickets_are_acted_on(admin_client, locked, action):
+    ticket = MailedTicketFactory(email="jane@example.com")
+    locked(ResetTicketQuerySet, "update")
+    said = messages_in(act(admin_client, action, ticket))
+    assert said == ["jane@example.com: Nothing was changed. Try again in a moment."]
 
 
 def test_ticket_is_bound_to_the_user_who_was_selected(admin_client, connection):

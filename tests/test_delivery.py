@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from email.headerregistry import Address, parser
+from smtplib import SMTP
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -21,7 +23,7 @@ from django.utils import timezone
 
 from dbconnections import delivery, links, tickets
 from dbconnections.accounts import ModelUserStore
-from dbconnections.delivery import deliver_due, delivery_thread, next_due, send_again
+from dbconnections.delivery import deliver_due, delivery_thread, next_due, send_again, status
 from dbconnections.models import Client, Connection, ResetTicket, TicketState
 from dbconnections.secret import Secret
 from tests.factories import (
@@ -297,6 +299,22 @@ def test_ticket_revoked_while_it_waits_its_turn_is_not_mailed(
     assert [ticket_in(message) for message in mail.outbox] == [due.pk]
 
 
+@pytest.mark.parametrize("waiting", [new, bound])
+def test_ticket_revoked_while_its_account_is_looked_up_is_not_mailed(
+    app, connection, monkeypatch, waiting
+):
+    ticket = waiting(app, connection)
+    get = ModelUserStore.get
+
+    def revoke_then_get(self, account_id, *, for_update=False):
+        tickets.revoke(ticket.pk, "administrator")
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", revoke_then_get)
+    assert deliver_due() == {"taken": 1}
+    assert mail.outbox == []
+
+
 def test_ticket_that_another_worker_claims_first_is_left_to_it(due, monkeypatch):
     """Where rows cannot be locked, both may have read it as due."""
     monkeypatch.setattr(database.features, "has_select_for_update_skip_locked", False)
@@ -353,6 +371,46 @@ def test_ticket_that_kills_every_worker_is_given_up(sealed):
     assert deliver_due() == {"undeliverable": 1}
     assert mail.outbox == []
     assert now(sealed).sealed_password == ""
+
+
+def test_link_handed_over_by_a_killed_worker_outlives_the_refusal_of_its_retry(
+    sink, sealed, monkeypatch
+):
+    """It died between handing over the mail and noting that."""
+
+    def die(*args):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "_note_sent", die)
+        with pytest.raises(SystemExit):
+            deliver_due()
+    assert len(sink.accepted) == 1
+    let_pass(timedelta(minutes=2))
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"undeliverable": 1}
+    ticket = now(sealed)
+    assert ticket.current_state == TicketState.SENT
+    assert tickets.given_password(tickets.open(sealed.pk)[0]) == GIVEN
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_ticket_left_by_a_killed_worker_counts_as_sent_if_it_was_begun(
+    app, connection, on_send, begun
+):
+    ticket = bound(app, connection)
+    left = {"claim": uuid4(), "unanswered": int(begun)}
+    ResetTicket.objects.filter(pk=ticket.pk).update(**left)
+    on_send(raises(OSError()))
+    assert deliver_due() == {"retry": 1}
+    assert bool(now(ticket).sent_at) == begun
+
+
+def test_ticket_whose_worker_was_killed_before_its_account_was_found_was_not_sent(due, on_send):
+    ResetTicket.objects.update(claim=uuid4(), unanswered=1)
+    on_send(raises(OSError()))
+    assert deliver_due() == {"retry": 1}
+    assert now(due).sent_at is None
 
 
 def test_worker_that_is_told_to_exit_leaves_the_ticket_to_others(due, on_send):
@@ -554,6 +612,63 @@ def test_mail_server_that_refuses(sink, due, command, reply, outcome, error):
     assert len(sink.accepted) == (outcome == "retry")
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "jane doe@",
+        "jane@example.com, joan@example.com",
+        "jane@example.com\nBcc: joan@example.com",
+        f"jane@{'x' * 70}é.example",  # no such domain in IDNA
+    ],
+)
+def test_address_that_cannot_be_written_is_undeliverable_at_once(sink, due, jane, stored):
+    """No server would ever get to see it."""
+    User.objects.filter(pk=jane.pk).update(email=stored)
+    ResetTicket.objects.update(account=jane.pk)
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(due).last_error in {"ValueError", "BadHeaderError", "UnicodeError"}
+    assert sink.accepted == []
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: Address(addr_spec="no address"),
+        lambda: parser.get_mailbox("@"),
+        lambda: Address(username="jane", domain="example.com\n"),
+        lambda: SMTP().putcmd("RCPT", "TO:<jane@example.com>\n"),
+    ],
+)
+def test_mail_that_cannot_be_written_is_undeliverable_at_once(due, on_send, write):
+    """Whatever Django, or the standard library, calls the error."""
+    on_send(write)
+    assert deliver_due() == {"undeliverable": 1}
+    assert mail.outbox == []
+
+
+def decoding(*args, **kwargs):
+    """Fail as code does that takes one kind of text for another."""
+    b"\xff".decode("ascii")
+
+
+def parsing(*args, **kwargs):
+    return int("x")
+
+
+@pytest.mark.parametrize("broken", [decoding, parsing])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(ModelUserStore, "find"), (delivery.mail, "_render"), (EmailBackend, "send_messages")],
+    ids=["user store", "template", "backend"],
+)
+def test_error_in_the_sites_code_is_no_fault_of_the_mail(due, monkeypatch, owner, name, broken):
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, broken)
+        assert deliver_due() == {"retry": 1}
+    make_due()
+    assert deliver_due() == {"sent": 1}
+
+
 def test_mail_server_that_recovers(sink, due):
     sink.replies["DATA"] = ["421 not yet", "451 not yet", "421 not yet"]
     for outcome in ("retry", "retry", "retry", "sent"):
@@ -561,6 +676,82 @@ def test_mail_server_that_recovers(sink, due):
         make_due()
     assert now(due).attempts == 4
     assert b"To: jane@example.com" in sink.accepted[0]
+
+
+def test_link_taken_without_a_word_outlives_the_refusal_of_its_retry(sink, sealed):
+    """The first mail may have arrived; only the second is known not to have."""
+    sink.unanswered = 1
+    assert deliver_due() == {"retry": 1}
+    assert now(sealed).last_error == "SMTPServerDisconnected"
+    make_due()
+    sink.replies["DATA"].append("451 try later")
+    assert deliver_due() == {"retry": 1}
+    make_due()
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"undeliverable": 1}
+    assert len(sink.accepted) == 1
+    ticket = now(sealed)
+    assert ticket.current_state == TicketState.SENT
+    assert ticket.last_error == (
+        "SMTPRecipientsRefused 550. An earlier attempt may have been delivered."
+    )
+    assert tickets.given_password(tickets.open(sealed.pk)[0]) == GIVEN
+    figures = status()
+    assert (figures["due"], figures["dead_last_day"]) == (0, 0)
+    # Nothing is sent again, and its password does not outlive the link.
+    assert deliver_due() == {}
+    let_pass(HOUR)
+    assert deliver_due() == {"expired": 1}
+    assert now(sealed).sealed_password == ""
+
+
+def test_link_taken_without_a_word_at_the_last_attempt_works_to_its_end(sink, due):
+    ResetTicket.objects.update(expires_at=timezone.now() + timedelta(seconds=15))
+    sink.unanswered = 1
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(due).last_error == (
+        "SMTPServerDisconnected. The link expires before another attempt."
+    )
+    assert tickets.open(due.pk)
+
+
+def test_mail_taken_without_a_word_is_sent_again(sink, due):
+    sink.unanswered = 1
+    assert deliver_due() == {"retry": 1}
+    make_due()
+    assert deliver_due() == {"sent": 1}
+    assert len(sink.accepted) == 2
+    assert now(due).last_error == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [("CONNECT", "421 later"), ("RCPT", "451 later"), ("DATA", "451 later"), ("DATA", "421 later")],
+)
+def test_mail_put_off_and_then_refused_is_undeliverable(sink, due, command, reply):
+    """Nobody has its link: an answer came each time."""
+    sink.replies[command].append(reply)
+    assert deliver_due() == {"retry": 1}
+    make_due()
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"undeliverable": 1}
+    assert now(due).current_state == TicketState.UNDELIVERABLE
+    assert now(due).last_error == "SMTPRecipientsRefused 550"
+
+
+@pytest.mark.parametrize("how", ["hangs up", "worker dies"])
+def test_change_told_without_a_word_is_no_link_sent(sink, jane, app, connection, how):
+    ticket = MailedTicketFactory(user=jane, client=app, connection=connection)
+    tickets.redeem(ticket.pk, password=NEW)
+    if how == "hangs up":
+        sink.unanswered = 1
+        assert deliver_due() == {"retry": 1}
+        assert len(sink.accepted) == 1
+    else:
+        ResetTicket.objects.update(claim=uuid4(), unanswered=1)
+    make_due()
+    assert deliver_due() == {"notified": 1}
+    assert now(ticket).sent_at == ticket.sent_at
 
 
 def test_mails_of_a_batch_go_over_one_connection(sink, app, connection):
@@ -795,6 +986,13 @@ def test_request_that_the_mailed_link_does_not_answer_gets_a_mail(mailed, jane, 
     assert len(mail.outbox) == 1
 
 
+def test_link_that_was_handed_over_answers_no_request_for_a_mail(jane, app, connection):
+    request = tickets.ResetRequest(client=app, connection=connection, account=str(jane.pk))
+    tickets.hand_over(request)
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 1}
+
+
 @pytest.mark.parametrize(("given", "outcome"), [(GIVEN, "coalesced"), (NEW, "sent")])
 def test_requests_with_passwords_are_coalesced_if_these_are_the_same(sealed, jane, given, outcome):
     assert deliver_due() == {"sent": 1}
@@ -828,6 +1026,156 @@ def test_how_close_requests_are_coalesced_is_a_setting(jane, app, connection, se
     for _ in range(2):
         ask_for(jane, app, connection)
     assert deliver_due() == {"sent": 2}
+
+
+# Several accounts of one address
+
+
+@pytest.fixture
+def june(jane) -> User:
+    """Another account of Jane's address."""
+    return UserFactory(username="june", email=jane.email)
+
+
+def names_mailed() -> list[str]:
+    """Return whose accounts the mails so far are for, in order of the mails."""
+    keys = dict(User.objects.values_list("pk", "username"))
+    tickets_mailed = [ResetTicket.objects.get(pk=ticket_in(message)) for message in mail.outbox]
+    return [keys[int(ticket.account)] for ticket in tickets_mailed]
+
+
+def test_accounts_of_an_address_are_each_mailed_a_link(jane, june, app, connection):
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 2}
+    assert names_mailed() == ["jane", "june"]
+    assert set(ResetTicket.objects.values_list("attempts", "unanswered")) == {(1, 0)}
+    for message in list(mail.outbox):
+        tickets.redeem(ticket_in(message), password=NEW)
+    assert all(user.check_password(NEW.reveal()) for user in User.objects.all())
+
+
+def test_newer_link_to_one_account_keeps_no_link_from_another(jane, june, app, connection):
+    """The older request, late, is superseded for one of its accounts only."""
+    now_ = timezone.now()
+    ResetTicketFactory(client=app, connection=connection, email="", username="jane")
+    deliver_due()
+    late = ask_for(jane, app, connection, requested_at=now_ - timedelta(minutes=3))
+    assert deliver_due() == {"sent": 1}
+    assert names_mailed() == ["jane", "june"]
+    assert now(late).account == str(june.pk)
+    for message in mail.outbox:
+        assert tickets.open(ticket_in(message))
+
+
+def test_link_that_answers_for_one_account_keeps_no_link_from_another(jane, june, app, connection):
+    """The first account's still works when the person asks again, the other one's was used."""
+    ask_for(jane, app, connection)
+    deliver_due()
+    tickets.redeem(ticket_in(mail.outbox[1]), password=NEW)
+    assert deliver_due() == {"notified": 1}
+    mail.outbox.clear()
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 1}
+    assert names_mailed() == ["june"]
+
+
+def test_account_closed_while_it_is_locked_keeps_no_link_from_another(
+    jane, june, app, connection, monkeypatch
+):
+    ask_for(jane, app, connection)
+    get = ModelUserStore.get
+
+    def close_then_get(self, account_id, *, for_update=False):
+        if for_update:
+            User.objects.filter(pk=jane.pk).update(is_active=False)
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", close_then_get)
+    assert deliver_due() == {"sent": 1}
+    assert names_mailed() == ["june"]
+
+
+def test_request_that_no_account_deserves_a_mail_for_leaves_one_ticket(jane, june, app, connection):
+    ask_for(jane, app, connection)
+    deliver_due()
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"coalesced": 1}
+    assert ResetTicket.objects.count() == 3
+
+
+def test_accounts_that_a_store_tells_apart_by_their_key_only(
+    jane, june, app, connection, monkeypatch
+):
+    """A fingerprint changes with the password, and need not differ between accounts."""
+    monkeypatch.setattr(ModelUserStore, "fingerprint", lambda self, account: "the same")
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": 2}
+    assert names_mailed() == ["jane", "june"]
+
+
+@pytest.mark.parametrize("by", ["email", "username"])
+def test_mail_asked_for_by_another_name_answers_for_its_own_accounts_only(
+    jane, june, app, connection, monkeypatch, by
+):
+    """As of a store that knows second addresses."""
+
+    def find(self, *, email="", username=""):
+        everybody = original_find(self, email=jane.email)
+        return everybody[:1] if (email or username).startswith("second") else everybody
+
+    monkeypatch.setattr(ModelUserStore, "find", find)
+    for name, outcome in (("second", {"sent": 1}), ("first", {"sent": 2})):
+        asked = {"email": f"{name}@example.com"} if by == "email" else {"username": name}
+        ResetTicketFactory(client=app, connection=connection, **{"email": "", **asked})
+        assert deliver_due() == outcome
+
+
+def capped(jane, settings):
+    change(settings, MAIL_CAPS=[(0, DAY)])
+
+
+def bounced(jane, settings):
+    MailedTicketFactory(user=jane, bounced_at=timezone.now())
+
+
+@pytest.mark.parametrize(("closed", "state"), [(capped, "suppressed"), (bounced, "undeliverable")])
+def test_address_that_is_to_get_nothing_costs_the_same_for_any_number_of_accounts(
+    jane, app, connection, settings, monkeypatch, closed, state
+):
+    closed(jane, settings)
+    for _ in range(5):
+        UserFactory(email=jane.email)
+    get, looked_at = ModelUserStore.get, []
+
+    def note(self, account_id, *, for_update=False):
+        if for_update:
+            looked_at.append(account_id)
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", note)
+    ask_for(jane, app, connection)
+    assert deliver_due() == {state: 1}
+    assert looked_at == [str(jane.pk)]
+
+
+def test_given_password_is_sealed_for_each_account(jane, june, app, connection):
+    seal(ask_for(jane, app, connection))
+    assert deliver_due() == {"sent": 2}
+    given = [tickets.given_password(ticket) for ticket in ResetTicket.objects.all()]
+    assert given == [GIVEN, GIVEN]
+
+
+@pytest.mark.parametrize(("caps", "most"), [([(3, DAY), (2, HOUR)], 2), ([], 6)])
+def test_one_request_makes_no_more_tickets_than_the_address_may_get_mails(
+    jane, app, connection, settings, caps, most
+):
+    """Whoever has many accounts of one address made must not have rows made by thousands."""
+    change(settings, MAIL_CAPS=caps)
+    for _ in range(5):
+        UserFactory(email=jane.email)
+    ask_for(jane, app, connection)
+    assert deliver_due() == {"sent": most}
+    assert ResetTicket.objects.count() == most
 
 
 # Once more

@@ -4,6 +4,7 @@ import re
 import socket
 import threading
 import time
+import tracemalloc
 from uuid import uuid4
 
 import pytest
@@ -378,6 +379,19 @@ def test_client_ip(configure, proxies, remote, forwarded, expected):
     headers = {"X-Forwarded-For": forwarded} if forwarded is not None else {}
     request = RequestFactory().post(URL, headers=headers, REMOTE_ADDR=remote)
     assert client_ip(request) == expected
+
+
+def test_huge_chain_is_read_from_its_end_only(configure):
+    configure(TRUSTED_PROXIES=2)
+    request = RequestFactory().post(URL)
+    request.META["HTTP_X_FORWARDED_FOR"] = "," * 500_000 + "203.0.113.2, 203.0.113.3"
+    tracemalloc.start()
+    try:
+        assert client_ip(request) == "203.0.113.2"
+        _now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 600_000, "what is left of them is cut off, not apart"
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@
 import base64
 import json
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from anymail.exceptions import AnymailAPIError
-from anymail.message import AnymailRecipientStatus
-from anymail.signals import AnymailTrackingEvent, pre_send, tracking
+from anymail.message import AnymailRecipientStatus, AnymailStatus
+from anymail.signals import AnymailTrackingEvent, post_send, pre_send, tracking
 from django.contrib.auth.models import User
 from django.core import mail
 from django.urls import include, path
@@ -111,6 +111,7 @@ def test_provider_that_refuses_the_recipient_ends_the_ticket(due):
         assert send_by_provider() == {"undeliverable": 1}
     ticket = now(due)
     assert (ticket.last_error, ticket.reject_reason) == ("AnymailRecipientsRefused", "")
+    assert ticket.message_id == ""
     assert reports(due) == {"rejected"}
     assert ticket.current_state == TicketState.UNDELIVERABLE
 
@@ -143,9 +144,44 @@ def test_mail_that_is_out_is_not_sent_again_because_noting_its_id_failed(due, mo
     assert message == "What the mail provider said was not noted: RuntimeError."
 
 
+@pytest.mark.parametrize(
+    ("statuses", "noted", "reason"),
+    [
+        (["invalid"], {"rejected"}, "invalid"),
+        (["invalid", "rejected"], {"rejected"}, "invalid"),
+        (["sent", "rejected"], set(), ""),  # as where a site has a copy sent to itself
+        ([], set(), ""),
+    ],
+)
+def test_what_a_provider_says_at_once(mailed, caplog, statuses, noted, reason):
+    message = mail.EmailMessage()
+    message.metadata = {"ticket": str(mailed.pk), "mail": "reset"}
+    told = AnymailStatus()
+    told.set_recipient_status(
+        {
+            str(number): AnymailRecipientStatus(message_id="7", status=status)
+            for number, status in enumerate(statuses)
+        }
+    )
+    post_send.send(None, message=message, status=told, esp_name="Test")
+    assert reports(mailed) == noted
+    assert now(mailed).reject_reason == reason
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_message_id_of_any_length_is_known_again(due):
+    message_id = "x" * 300
+    accepted = AnymailRecipientStatus(message_id=message_id, status="sent")
+    with answering({"recipient_status": {"jane@example.com": accepted}}):
+        send_by_provider()
+    assert len(now(due).message_id) == 255
+    tell(message_id=message_id)
+    assert reports(due) == {"bounced"}
+
+
 @pytest.mark.django_db
-def test_other_mails_of_the_site_are_none_of_our_concern():
-    with send_through("anymail.backends.test.EmailBackend"):
+def test_other_mails_of_the_site_are_none_of_our_concern(django_assert_num_queries):
+    with send_through("anymail.backends.test.EmailBackend"), django_assert_num_queries(0):
         mail.send_mail("News", "", None, ["jane@example.com"])
         message = mail.EmailMessage("News", "", None, ["jane@example.com"])
         message.metadata = {"ticket": "T-1000", "mail": "reset"}
@@ -185,6 +221,13 @@ def test_event(mailed, event_type, event, noted, reason):
     tickets.open(mailed.pk)
 
 
+def test_events_that_concern_no_ticket_cost_nothing(mailed, django_assert_num_queries):
+    """There may be thousands an hour, of a site's other mails as well."""
+    with django_assert_num_queries(0):
+        tell(mailed, "opened")
+        tell(metadata={"ticket": str(mailed.pk), "mail": "changed"}, message_id="0")
+
+
 @pytest.mark.parametrize(
     "event",
     [
@@ -197,6 +240,8 @@ def test_event(mailed, event_type, event, noted, reason):
         {"mta_response": "smtp; 421 try later"},
         {"mta_response": "550 5.7.1 listed by our filter"},
         {"description": "Transient: MailboxFull"},  # Amazon SES
+        {"esp_event": {"bounceType": "Transient"}},
+        {"esp_event": {"bounce_type": "temporary"}},
         {"esp_event": {"Type": "SoftBounce"}},  # Postmark
         {"esp_event": {"event": "soft_bounce"}},  # Brevo, Mandrill
         {"esp_event": {"type": "activity.soft_bounced"}},  # MailerSend
@@ -213,6 +258,7 @@ def test_bounce_that_says_nothing_of_the_address_is_not_held_against_it(mailed, 
     [
         {"reject_reason": "invalid", "mta_response": None},
         {"mta_response": "smtp; 550 5.1.10 RESOLVER.ADR.RecipientNotFound"},
+        {"mta_response": "550 5.1.4 ambiguous"},
         {"description": "Permanent: General"},
         {"esp_event": {"Type": "HardBounce"}},
         {"esp_event": {"event": "bounce", "hard_bounce": True}},
@@ -229,6 +275,25 @@ def test_reason_holds_codes_and_no_text(mailed):
     said = "smtp; 550-5.1.1 https://login.example.com/dbconnections/reset/abc 10.5.1.300 5500"
     tell(mailed, "bounced", mta_response=said, description=said)
     assert now(mailed).reject_reason == "550 5.1.1"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "event", "kept"),
+    [
+        ("bounced", {"mta_response": "550 5.1.1 no such user; 550 5.1.1 Giving up"}, "550 5.1.1"),
+        ("bounced", {"mta_response": "550 5.1.1 551 552 553"}, "550 5.1.1 551"),
+        ("rejected", {"reject_reason": "x" * 80}, "x" * 64),
+        ("delivered", {"mta_response": "250 2.0.0 OK 451"}, ""),
+    ],
+)
+def test_reason_is_short(mailed, event_type, event, kept):
+    tell(mailed, event_type, **event)
+    assert now(mailed).reject_reason == kept
+
+
+def test_event_of_a_time_without_a_zone_is_noted(mailed):
+    tell(mailed, "delivered", timestamp=datetime(2026, 1, 5, 16, 33))
+    assert reports(mailed) == {"delivered"}
 
 
 def test_event_told_twice_counts_once(mailed):
@@ -279,6 +344,9 @@ def test_event_of_an_address_written_otherwise(app, connection):
     "event",
     [
         {"message_id": "1"},
+        {"message_id": "1", "metadata": None},
+        {"message_id": "1", "recipient": "jane@example.com"},
+        {"message_id": "0", "recipient": f"jane@{'ü' * 80}.example"},
         {"message_id": ""},
         {"message_id": "0", "recipient": "archive@example.com"},
         {"message_id": "0", "metadata": {"mail": "changed"}},
@@ -344,6 +412,63 @@ def test_address_that_has_taken_a_mail_since_is_mailed(mailed, jane, app, connec
     let_pass(timedelta(minutes=2))
     ask_for(jane, app, connection)
     assert deliver_due() == {"sent": 1}
+
+
+def is_mailed(jane, app, connection) -> bool:
+    """Ask once more, a while later, and say whether a mail comes of it."""
+    let_pass(timedelta(minutes=2))
+    ask_for(jane, app, connection)
+    return deliver_due() == {"sent": 1}
+
+
+def test_address_that_takes_the_same_link_once_more_is_mailed(mailed, jane, app, connection):
+    """Its mail had been delivered before the address bounced, and is again."""
+    tell(mailed, "delivered")
+    let_pass(timedelta(minutes=2))
+    tell(mailed)
+    assert not is_mailed(jane, app, connection)
+    tell(mailed, "delivered")
+    assert is_mailed(jane, app, connection)
+    # Once: a provider may go on repeating it.
+    at = now(mailed).delivered_at
+    tell(mailed, "delivered")
+    assert now(mailed).delivered_at == at
+
+
+def test_address_that_takes_an_older_link_once_more_is_mailed(mailed, jane, app, connection):
+    """It was the mail of another ticket that bounced."""
+    tell(mailed, "delivered")
+    let_pass(timedelta(minutes=2))
+    newer = ask_for(jane, app, connection)
+    send_by_provider()
+    tell(newer)
+    tell(mailed, "delivered")
+    assert is_mailed(jane, app, connection)
+
+
+def test_delivery_of_before_the_bounce_that_is_told_twice_ends_no_hold(
+    mailed, jane, app, connection
+):
+    """Providers repeat what they told, at times hours later."""
+    delivered_at = timezone.now()
+    tell(mailed, "delivered", timestamp=delivered_at)
+    let_pass(timedelta(minutes=2))
+    delivered_at -= timedelta(minutes=2)
+    tell(mailed)
+    tell(mailed, "delivered", timestamp=delivered_at)
+    assert not is_mailed(jane, app, connection)
+    tell(mailed, "delivered", timestamp=timezone.now())
+    assert is_mailed(jane, app, connection)
+
+
+def test_delivery_told_twice_without_a_bounce_counts_once(mailed):
+    tell(mailed, "delivered")
+    let_pass(timedelta(minutes=2))
+    at = now(mailed).delivered_at
+    other = MailedTicketFactory(client=mailed.client, connection=mailed.connection)
+    tell(other)
+    tell(mailed, "delivered")
+    assert now(mailed).delivered_at == at
 
 
 def test_how_long_a_bounce_holds_up_is_a_setting(mailed, jane, app, connection, settings):

@@ -9,6 +9,9 @@ from rest_framework.request import Request
 
 from dbconnections.api.renderers import HTMLRenderer, JSONRenderer
 
+# Of an `Accept` header; browsers send 200 characters, office programs some 700.
+MAX_LENGTH = 4_000
+
 
 class FirstRenderer(BaseContentNegotiation):
     """Answer in the one form there is, whatever is asked for."""
@@ -51,9 +54,11 @@ class SentenceNegotiation(FirstRenderer):
 def preferred(accept: str, offered: list[str]) -> str | None:
     """Return the offered type an ``Accept`` header names with the highest quality.
 
-    None if it names none of them: wildcards, other types, an empty or broken header. Ties go
-    to the type named first.
+    None if it names none of them: wildcards, other types, an empty, broken or endless header.
+    Ties go to the type named first.
     """
+    if len(accept) > MAX_LENGTH:
+        return None
     best, best_quality = None, 0.0
     for part in accept.lower().split(","):
         media_type, *parameters = (piece.strip() for piece in part.split(";"))

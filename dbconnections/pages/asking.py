@@ -16,7 +16,7 @@ from django.utils.timesince import timesince
 from dbconnections import links, signals, tickets
 from dbconnections.models import Client, Connection, ResetTicket, enabled_pairs
 from dbconnections.pages.forms import AskForm
-from dbconnections.pages.views import TRY_ONCE_MORE, Page
+from dbconnections.pages.views import Page
 from dbconnections.throttling import Allowance, client_ip, count_caller, count_request
 from dbconnections.validators import printable, validate_connection_name, validate_identifier
 
@@ -131,11 +131,11 @@ class AskView(AskPage):
         tickets.issue(asked)
         return HttpResponseRedirect(links.asked_url(client.client_id, connection.name))
 
-    def forged(self, request: HttpRequest) -> HttpResponseBase:
+    def once_more(self, request: HttpRequest, status: int, problem: Any) -> HttpResponseBase:
         if request.method != "POST":
-            return super().forged(request)
+            return super().once_more(request, status, problem)
         try:
-            return self.form_page(*self.find(), AskForm(), status=403, problem=TRY_ONCE_MORE)
+            return self.form_page(*self.find(), AskForm(), status=status, problem=problem)
         except CannotAsk as refusal:
             return self.cannot_ask(refusal)
 

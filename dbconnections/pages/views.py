@@ -5,20 +5,25 @@ a page changes nothing: mail scanners follow links, press nothing, and burn noth
 something is a form the person submits.
 """
 
+import logging
 import math
+import re
 import secrets
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.core.exceptions import BadRequest
 from django.http import (
     HttpRequest,
     HttpResponse,
+    HttpResponseBadRequest,
     HttpResponseBase,
     HttpResponseForbidden,
     HttpResponseRedirect,
 )
+from django.http.multipartparser import MultiPartParserError
 from django.middleware.csrf import CsrfViewMiddleware
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -42,6 +47,7 @@ from dbconnections.pages.headers import protect
 from dbconnections.pages.rules import shown_rules
 from dbconnections.throttling import Allowance, client_ip, count, network
 from dbconnections.tickets import Reason, TicketRefused
+from dbconnections.validators import printable
 
 # "token" in the name has Django, and most trackers, leave the value out of error reports.
 COOKIE = "dbconnections_reset_token"
@@ -57,19 +63,36 @@ SUCCESS_MESSAGE = "You can now login to the application with the new password."
 EXPIRED_MESSAGE = "Access expired"
 
 
-# For a form without its token, which the person's own log-in in another tab takes from it.
-TRY_ONCE_MORE = gettext_lazy("This page was open while you did something else. Try once more.")
-
-
 class Forged(HttpResponseForbidden):
     """The place of a page for a form that Django's check refuses."""
+
+    # The person's own log-in in another tab takes the token from a form.
+    problem = gettext_lazy("This page was open while you did something else. Try once more.")
+
+
+class Unreadable(HttpResponseBadRequest):
+    """The place of a page for a form that Django cannot read, such as one in UTF-16."""
+
+    problem = gettext_lazy("The form is not valid or has too many fields.")
 
 
 class CsrfCheck(CsrfViewMiddleware):
     """Django's check, whose refusal the person sees as a page of the flow."""
 
     def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        # As Django does, but for what may hold a token: the request, which is in Django's record,
+        # the address, and all but the origin of a referrer.
+        said = _BEYOND_ORIGIN.sub(r"://\1", printable(reason, MAX_REASON))
+        address = f"/{request.resolver_match.route}" if request.resolver_match else ""
+        csrf_logger.warning("Forbidden (%s): %s", said, address, extra={"status_code": 403})
         return Forged(reason)
+
+
+csrf_logger = logging.getLogger("django.security.csrf")
+
+# What a header holds that a reason quotes is up to whoever sends it.
+MAX_REASON = 1_000
+_BEYOND_ORIGIN = re.compile(r"://(?:[^/?#\s@]*@)?([^/?#\s]*).*?(?= does not match any|$)")
 
 
 check_csrf = decorator_from_middleware(CsrfCheck)
@@ -86,27 +109,37 @@ class Page(View):
         self.nonce = secrets.token_urlsafe(16)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        is_forged = False
+        is_refused = False
         with translation.override(translation.get_language_from_request(request)):
             try:
-                # In place of the site's middleware, from which the view is exempt: that answers
-                # with a bare page, as after a log-in in another tab, which changes the token.
-                response = check_csrf(self.answer)(request, *args, **kwargs)
-                if isinstance(response, Forged):
-                    response = self.forged(request)
-                    is_forged = True
+                response = self.checked(request, *args, **kwargs)
+                if isinstance(response, Forged | Unreadable):
+                    response = self.once_more(request, response.status_code, response.problem)
+                    is_refused = True
             except tickets.Busy:
                 response = self.busy()
             if isinstance(response, TemplateResponse):
                 response.render()
-            if is_forged:
+            if is_refused:
                 # The form that is shown instead has a token, and needs its cookie.
                 CsrfCheck(self.answer).process_response(request, response)
         protect(response, nonce=self.nonce, logo_origin=self.logo_origin)
         return response
 
-    def forged(self, request: HttpRequest) -> HttpResponseBase:
-        """Return the page in place of a form without its token; nothing was changed."""
+    def checked(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Return the answer to a form that is not forged, and can be read; else its place."""
+        try:
+            # In place of the site's middleware, from which the view is exempt: that answers
+            # with a bare page, as after a log-in in another tab, which changes the token.
+            response: HttpResponseBase = check_csrf(self.answer)(request, *args, **kwargs)
+        except (BadRequest, MultiPartParserError):
+            # That of the body, by which Django would read the address, too.
+            request.encoding = "utf-8"
+            return Unreadable()
+        return response
+
+    def once_more(self, request: HttpRequest, status: int, problem: Any) -> HttpResponseBase:
+        """Return the page in place of a form that was refused; nothing was changed."""
         return self.http_method_not_allowed(request)
 
     def answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -249,14 +282,14 @@ class ResetView(Page):
         except TicketRefused as refusal:
             return self.refused(refusal)
 
-    def forged(self, request: HttpRequest) -> HttpResponseBase:
+    def once_more(self, request: HttpRequest, status: int, problem: Any) -> HttpResponseBase:
         if request.method != "POST":
-            return super().forged(request)
+            return super().once_more(request, status, problem)
         try:
             ticket, _account = tickets.open(self.ticket_id())
         except TicketRefused as refusal:
             return self.refused(refusal)
-        return self.form_page(ticket, status=403, problem=TRY_ONCE_MORE)
+        return self.form_page(ticket, status=status, problem=problem)
 
     def other_ticket(self, ticket: ResetTicket) -> HttpResponse:
         """Show the ticket at hand instead of acting on it with a form made for another.

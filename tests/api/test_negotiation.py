@@ -1,6 +1,7 @@
 """Which form the sentence takes."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -109,3 +110,20 @@ def test_other_parameters_than_quality_are_ignored():
 
 def test_nothing_offered_is_named():
     assert preferred("c/c", ["a/a", "b/b"]) is None
+
+
+@pytest.mark.parametrize("part", [",", ";", "text/html,", "text/html;q=1,", "a;" * 50 + ","])
+def test_huge_header_names_nothing_and_is_not_taken_apart(part):
+    header = part * 50_000
+    tracemalloc.start()
+    try:
+        assert preferred(header, ["text/html"]) is None
+        _now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10_000
+
+
+def test_long_header_of_a_browser_is_read():
+    many = ",".join(f"application/x-{number}" for number in range(100))
+    assert preferred(f"{many},text/html", ["text/html"]) == "text/html"

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from django.core import mail
 from django.db import OperationalError
+from django.db import connection as database
 from django.test import Client as Browser
 
 from dbconnections import links, signals
@@ -233,6 +234,59 @@ def test_busy_database_is_told_and_nothing_is_stored(ask, monkeypatch):
     response = ask()
     assert response.status_code == 503
     assert parse(response).one("a")["href"] == address()
+
+
+@pytest.fixture
+def atomic_requests(monkeypatch):
+    monkeypatch.setitem(database.settings_dict, "ATOMIC_REQUESTS", True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_site_that_wraps_requests_in_transactions(ask, client, jane, atomic_requests):
+    seen = []
+
+    def note(**kwargs):
+        seen.append(database.in_atomic_block)
+
+    signals.reset_requested.connect(note)
+    signals.reset_refused.connect(note)
+    try:
+        assert client.get(address()).status_code == 200
+        assert ask("jane").status_code == 200
+        response = ask()
+    finally:
+        signals.reset_requested.disconnect(note)
+        signals.reset_refused.disconnect(note)
+    assert seen == [False, False]
+    assert client.get(response["Location"]).status_code == 200
+    assert deliver_due() == {"sent": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_stored_stays_though_the_answer_fails(ask, client, atomic_requests, monkeypatch):
+    def fail(*args: str) -> None:
+        raise RuntimeError
+
+    client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(links, "asked_url", fail)
+        assert ask().status_code == 500
+    assert ResetTicket.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_database_that_is_busy_for_a_moment_goes_unnoticed(ask, atomic_requests, monkeypatch):
+    """Within a transaction of the request nothing could be tried again."""
+    run, failures = PreparedInsert.run, iter([OperationalError("database is locked")] * 2)
+
+    def give_up_twice(*args: Any, **kwargs: Any) -> None:
+        for failure in failures:
+            raise failure
+        run(*args, **kwargs)
+
+    monkeypatch.setattr(PreparedInsert, "run", give_up_twice)
+    assert ask().status_code == 302
+    assert ResetTicket.objects.count() == 1
 
 
 # Which application

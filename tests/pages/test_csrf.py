@@ -1,5 +1,7 @@
 """Forms sent by other sites, and what the pages need of sessions: nothing."""
 
+import logging
+
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth import SESSION_KEY
@@ -9,6 +11,7 @@ from django.test import Client as Browser
 from django.test import RequestFactory
 from django.utils.crypto import get_random_string
 
+from dbconnections import links
 from dbconnections.models import ResetTicket
 from tests.pages.html import hidden_fields, parse
 from tests.pages.person import (
@@ -124,6 +127,79 @@ def test_person_whose_cookie_is_gone_gets_one_with_the_form(
     assert refused.status_code == 403
     assert strict.post(RESET, hidden_fields(refused))["Location"] == DONE
     assert has_password(jane, GIVEN_PASSWORD)
+
+
+@pytest.fixture
+def refusals(caplog):
+    """Return a function that returns what Django's logger for such refusals was told."""
+
+    def refusals() -> list[logging.LogRecord]:
+        return [record for record in caplog.records if record.name == "django.security.csrf"]
+
+    return refusals
+
+
+@every_middleware
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({}, "CSRF token missing."),
+        (
+            {"Origin": "https://evil.example"},
+            "Origin checking failed - https://evil.example does not match any trusted origins.",
+        ),
+        (
+            {"Origin": "https://evil.example\x1b[31m/a b?c"},
+            "Origin checking failed - https://evil.example[31m does not match any trusted origins.",
+        ),
+    ],
+)
+def test_refusal_is_logged_as_django_does(
+    strict, sealed_ticket, settings, middleware, headers, reason, refusals
+):
+    settings.MIDDLEWARE = middleware
+    strict.get(link(sealed_ticket), follow=True)
+    strict.post(RESET, {"action": "set"}, headers=headers)
+    [record] = refusals()
+    assert record.levelname == "WARNING"
+    assert record.status_code == 403
+    assert record.getMessage() == f"Forbidden ({reason}): {RESET}"
+
+
+def test_refusal_of_the_page_to_ask_is_logged(strict, connection, refusals):
+    asking = "/dbconnections/change_password/form"
+    strict.post(f"{asking}?client_id=demo", {"email": "jane@example.com"})
+    [record] = refusals()
+    assert record.getMessage() == f"Forbidden (CSRF cookie not set.): {asking}"
+
+
+def test_form_that_is_taken_is_not_logged(strict, sealed_ticket, refusals):
+    page = strict.get(link(sealed_ticket), follow=True)
+    assert strict.post(RESET, hidden_fields(page))["Location"] == DONE
+    assert refusals() == []
+
+
+def test_log_of_a_refusal_holds_no_token(strict, sealed_ticket, refusals):
+    """Neither that of the link, in an address or a referrer, nor that of the form, nor a cookie."""
+    address = link(sealed_ticket)
+    fields = hidden_fields(strict.get(address, follow=True, secure=True))
+    # Over HTTPS, where Django judges, and quotes, the referrer.
+    for referrer in (
+        f"https://jane:secret@evil.example{address}",
+        f"https://evil.example?{address}",
+    ):
+        for where in (RESET, address):
+            strict.post(where, fields, secure=True, headers={"Referer": referrer})
+    secrets = [
+        *(links.make_token(sealed_ticket.pk), fields["csrfmiddlewaretoken"], "secret@"),
+        *(cookie.value for cookie in strict.cookies.values()),
+    ]
+    records = refusals()
+    assert len(records) == 4
+    for record in records:
+        assert "https://evil.example does not match" in record.getMessage()
+        assert not [secret for secret in secrets if secret in str(vars(record))]
+        assert not hasattr(record, "request"), "which holds them all"
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])

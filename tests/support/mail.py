@@ -49,12 +49,14 @@ class Sink:
     """An SMTP server that answers as told and keeps what it accepts.
 
     ``replies`` holds what to answer to the next connections and commands; of `HELO`, to `EHLO` too.
+    ``unanswered`` is how many of the next mails it takes, and hangs up without saying so.
     """
 
     def __init__(self) -> None:
         stages = ("CONNECT", "HELO", "MAIL", "RCPT", "DATA")
         self.replies: dict[str, list[str]] = {stage: [] for stage in stages}
         self.accepted: list[bytes] = []
+        self.unanswered = 0
         self.connections = 0
         self._controller = _AnyPort(self, hostname="127.0.0.1", port=0)
 
@@ -105,6 +107,9 @@ class Sink:
         if self.replies["DATA"]:
             return self.replies["DATA"].pop(0)
         self.accepted.append(envelope.content)
+        if self.unanswered:
+            self.unanswered -= 1
+            server.transport.abort()
         return "250 OK"
 
 
