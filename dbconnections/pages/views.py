@@ -257,6 +257,13 @@ class LinkView(Page):
         )
         return response
 
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        # Django logs the path, which is the link.
+        request.path = f"/{request.resolver_match.route}" if request.resolver_match else ""
+        return super().http_method_not_allowed(request, *args, **kwargs)
+
 
 class ResetView(Page):
     """Choose a new password, or confirm the one sent with the request."""

@@ -181,9 +181,12 @@ def test_mailed_link_needs_no_database(client, ticket, django_assert_num_queries
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_only_reading_is_allowed_on_a_link(client, ticket, jane, method):
+def test_only_reading_is_allowed_on_a_link(client, ticket, jane, method, caplog):
     response = getattr(client, method)(link(ticket), {"action": "decline"})
     assert response.status_code == 405
+    assert caplog.messages == [
+        f"Method Not Allowed ({method.upper()}): /dbconnections/reset/<str:token>"
+    ]
     assert response["Allow"] == "GET, HEAD, OPTIONS"
     assert ResetTicket.objects.open().count() == 1
 
