@@ -293,11 +293,14 @@ class Run:
         """Return the requests that did not end as they should."""
         refused = {entry["to"] for entry in self.noted if entry["fate"] == "550"}
         out = {ticket.pk for ticket in self.mailed.values()}
+
+        def gave_reason(ticket: ResetTicket) -> bool:
+            return bool(ticket.last_error) and ticket.email in refused.union(self.left_lying)
+
         ends: dict[str, Callable[[ResetTicket], bool]] = {
-            "sent": lambda ticket: ticket.pk in out,
-            "undeliverable": lambda ticket: (
-                bool(ticket.last_error) and ticket.email in refused.union(self.left_lying)
-            ),
+            # A worker that died may have had the mail taken; then a refusal closes nothing.
+            "sent": lambda ticket: ticket.pk in out or gave_reason(ticket),
+            "undeliverable": gave_reason,
             "no_account": lambda ticket: ticket.email.startswith("nobody"),
             "superseded": lambda ticket: ticket.email.startswith("twice"),
             "expired": lambda ticket: ticket.email in self.left_lying,
