@@ -19,6 +19,7 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import OperationalError, transaction
 from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dbconnections import delivery, links, tickets
@@ -329,6 +330,13 @@ def test_ticket_that_another_worker_claims_first_is_left_to_it(due, monkeypatch)
     with database.execute_wrapper(claim_first):
         assert deliver_due() == {"taken": 1}
     assert mail.outbox == []
+
+
+def test_rows_that_another_worker_is_claiming_are_passed_over(due):
+    with CaptureQueriesContext(database) as captured:
+        deliver_due()
+    skipped = any("SKIP LOCKED" in query["sql"] for query in captured)
+    assert skipped is database.features.has_select_for_update_skip_locked
 
 
 def test_attempt_is_counted_before_it_is_made(due, on_send):

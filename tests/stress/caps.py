@@ -254,13 +254,6 @@ def new_ip(number: int) -> str:
     return f"100.{random.randrange(64, 128)}.{random.randrange(256)}.{random.randrange(256)}"
 
 
-def in_network(caller: str) -> str:
-    """Return an address of a caller, who has as many as an IPv6 network holds."""
-    if not caller.endswith("::/64"):
-        return caller
-    return f"{caller.removesuffix('::/64')}:1:{random.randrange(2**16):x}:0:1"
-
-
 def forged_headers() -> dict[str, str]:
     """Return headers that may make a caller look like another."""
     ip = new_ip(0)
