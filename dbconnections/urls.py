@@ -38,4 +38,6 @@ urlpatterns = [
     path("dbconnections/reset/", own_transactions(views.ResetView.as_view()), name="reset"),
     path("dbconnections/reset/done/", views.DoneView.as_view(), name="done"),
     path("dbconnections/reset/<str:token>", views.LinkView.as_view(), name="link"),
+    # What a mail client or a person has appended to a link.
+    path("dbconnections/reset/<path:token>", views.LinkView.as_view()),
 ]

@@ -128,6 +128,10 @@ class Page(View):
 
     def checked(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Return the answer to a form that is not forged, and can be read; else its place."""
+        if request.method == "POST" and request.encoding not in {None, "utf-8"}:
+            # Some that a form may name are no encodings of text, and would be an error of ours.
+            request.encoding = "utf-8"
+            return Unreadable()
         try:
             # In place of the site's middleware, from which the view is exempt: that answers
             # with a bare page, as after a log-in in another tab, which changes the token.
@@ -240,6 +244,11 @@ class LinkView(Page):
     lose people who come from webmail. It is as good as the link, so only the browser sees it.
     """
 
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        # Django logs the path of what is refused, be it a link or one that a mail client spoiled.
+        request.path = f"/{request.resolver_match.route}" if request.resolver_match else ""
+
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         ticket_id = links.read_token(token)
         if ticket_id is None:
@@ -256,13 +265,6 @@ class LinkView(Page):
             samesite="Lax",
         )
         return response
-
-    def http_method_not_allowed(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        # Django logs the path, which is the link.
-        request.path = f"/{request.resolver_match.route}" if request.resolver_match else ""
-        return super().http_method_not_allowed(request, *args, **kwargs)
 
 
 class ResetView(Page):
