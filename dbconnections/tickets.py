@@ -526,8 +526,10 @@ def report(
     ``rejected`` (this mail was refused, another may not be) or ``complained``. It changes
     nothing about the link. ``reason``, of at most 64 characters, holds no text of the provider's.
     The first report of its kind counts, for providers repeat theirs, and the first of a delivery
-    after the address bounced. ``age`` is how long ago it was that what is told happened.
+    after the address bounced. ``age`` is how long ago it was that what is told happened; what a
+    provider's clock makes of the future is now.
     """
+    happened_at = DatabaseNow() - min(max(age, timedelta()), _OLDEST_REPORT)
     this = ResetTicket.objects.filter(pk=ticket_id)
     if outcome == "accepted":
         return bool(retrying(lambda: this.update(message_id=message_id)))
@@ -537,10 +539,12 @@ def report(
         last = retrying(lambda: _last_bounce(*this.values_list("mailbox", flat=True)))
         if last:
             # As an expression, for whose time zone a time is in depends on the site.
-            is_since = Q(GreaterThan(DatabaseNow() - age, Value(last)))
+            is_since = Q(GreaterThan(happened_at, Value(last)))
             is_news |= Q(delivered_at__lt=last) & is_since
     said = {"reject_reason": reason} if reason else {}
-    noted = retrying(lambda: this.filter(is_news).update(**{column: DatabaseNow()}, **said))
+    # Told late, a delivery ends no wait; a bounce begins one all the same.
+    noted_at = happened_at if outcome == "delivered" else DatabaseNow()
+    noted = retrying(lambda: this.filter(is_news).update(**{column: noted_at}, **said))
     if noted:
         signals.delivery_reported.send_robust(
             ResetTicket, ticket_id=ticket_id, outcome=outcome, reason=reason
@@ -587,6 +591,9 @@ _FIRST_OPENED = Coalesce("opened_at", DatabaseNow())
 _REVOKED_AT_ONCE = 500
 
 BOUNCED_BEFORE = "Not sent: an earlier mail to this address bounced."
+
+# Beyond it a provider's clock, or its report, is wrong.
+_OLDEST_REPORT = timedelta(days=366)
 
 _REPORT_COLUMNS = {
     "delivered": "delivered_at",

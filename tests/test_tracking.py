@@ -3,7 +3,7 @@
 import base64
 import json
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -459,6 +459,21 @@ def test_delivery_of_before_the_bounce_that_is_told_twice_ends_no_hold(
     assert not is_mailed(jane, app, connection)
     tell(mailed, "delivered", timestamp=timezone.now())
     assert is_mailed(jane, app, connection)
+
+
+def test_delivery_of_before_the_bounce_that_is_told_late_ends_no_hold(
+    mailed, jane, app, connection
+):
+    delivered_at = timezone.now() - timedelta(minutes=2)
+    tell(mailed)
+    tell(mailed, "delivered", timestamp=delivered_at)
+    assert not is_mailed(jane, app, connection)
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_delivery_at_an_impossible_time_is_noted(mailed, year):
+    tell(mailed, "delivered", timestamp=datetime(year, 12, 31, tzinfo=UTC))
+    assert now(mailed).delivered_at
 
 
 def test_delivery_told_twice_without_a_bounce_counts_once(mailed):
