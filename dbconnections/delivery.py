@@ -31,6 +31,7 @@ from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.failures import (
     Failure,
+    NotNoted,
     NotSent,
     Undeliverable,
     classify,
@@ -160,7 +161,8 @@ def _claim() -> tuple[UUID, list[UUID]] | None:
         ticket_ids = list(claims)
         if left := [ticket_id for ticket_id, worker in claims.items() if worker]:
             # Whoever had them has died, maybe between handing over a mail and noting that.
-            begun = due.filter(pk__in=left, unanswered__gt=0).exclude(fingerprint="")
+            # What has an error has not been begun since, or its beginning would have erased that.
+            begun = due.filter(pk__in=left, unanswered__gt=0, last_error="").exclude(fingerprint="")
             begun.filter(used_at=None).update(sent_at=DatabaseNow(), last_error="The worker died.")
         # Still due: without SKIP LOCKED another worker may have been quicker.
         due.filter(pk__in=ticket_ids).update(
@@ -174,6 +176,7 @@ def _deliver(ticket_id: UUID, claim: UUID, mailer: BaseEmailBackend) -> str:
     begun = ResetTicket.objects.filter(mine).update(
         attempts=F("attempts") + 1,
         unanswered=F("unanswered") + 1,
+        last_error="",
         due_at=DatabaseNow() + settings.DELIVERY_LEASE,
     )
     if not begun:
@@ -230,8 +233,11 @@ def _send_link(ticket: ResetTicket, claim: UUID, mailer: BaseEmailBackend) -> st
         raise Undeliverable("Client or connection is no longer active.")
     account = tickets.bind(ticket, claim)
     _send(mailer, mail.reset_message(ticket, account))
-    # What is not noted now would be mailed once more.
-    retrying(lambda: _note_sent(ticket, claim, account))
+    # What is not noted now is mailed once more.
+    try:
+        retrying(lambda: _note_sent(ticket, claim, account))
+    except Exception as error:
+        raise NotNoted from error
     signals.reset_sent.send_robust(ResetTicket, ticket=ticket, account=account)
     return TicketState.SENT.value
 

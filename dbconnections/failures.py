@@ -40,6 +40,10 @@ class NotSent(Exception):
     """The backend says that it has sent nothing."""
 
 
+class NotNoted(Exception):
+    """The mail was taken, and the database could not be told."""
+
+
 # What a provider's HTTP API answers about a mail it could read but will not send: a malformed
 # request, one too large, one whose content it refuses (RFC 9110, 15.5). The other 4xx are about
 # who asks, or how often: 401, 402, 403, 404, 429.
@@ -87,10 +91,12 @@ def is_about_text(error: Exception) -> bool:
 
 
 def is_unanswered(error: Exception) -> bool:
-    """Say whether the mail may have been taken: it was on its way when the connection was lost."""
+    """Say whether the mail may have been taken, as where the connection was lost on its way."""
+    if isinstance(error, NotNoted):
+        return True
     anymail = _anymail_exceptions()
     if anymail and isinstance(error, anymail.AnymailAPIError):
-        return _is_unanswered_by_api(error.__cause__)
+        return _is_taken(error) or _is_unanswered_by_api(error.__cause__)
     if isinstance(error, smtplib.SMTPResponseException):
         return False
     # The same errors stand for a server that is away, or hangs up at the greeting.
@@ -116,11 +122,17 @@ def describe(error: Exception) -> str:
 def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
     if isinstance(error, anymail.AnymailRecipientsRefused | anymail.AnymailInvalidAddress):
         return Failure.PERMANENT
-    if isinstance(error, anymail.AnymailAPIError):
+    if isinstance(error, anymail.AnymailAPIError) and not _is_taken(error):
         # Without a status there was no answer.
         return _final_if(getattr(error, "status_code", None) in _REFUSED_BY_API)
-    # What the provider cannot do, or a value that cannot be put into its request.
+    # What the provider cannot do, a value that cannot be put into its request, or an answer to a
+    # mail it took that nobody can read, which another attempt would get as well.
     return Failure.UNKNOWN
+
+
+def _is_taken(error: Exception) -> bool:
+    """Say whether a provider's API answered that it took the mail."""
+    return (getattr(error, "status_code", None) or 0) // 100 == 2
 
 
 def _is_unanswered_by_api(cause: BaseException | None) -> bool:

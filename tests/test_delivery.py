@@ -723,6 +723,35 @@ def test_link_taken_without_a_word_at_the_last_attempt_works_to_its_end(sink, du
     assert tickets.open(due.pk)
 
 
+def test_link_that_could_not_be_noted_outlives_the_refusal_of_its_retry(sink, due, monkeypatch):
+    """The mail is out, whatever the database says of it."""
+
+    def busy(*arguments):
+        raise tickets.Busy
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "_note_sent", busy)
+        assert deliver_due() == {"retry": 1}
+    assert now(due).last_error == "NotNoted"
+    make_due()
+    sink.replies["RCPT"].append("550 unknown")
+    assert deliver_due() == {"undeliverable": 1}
+    assert len(sink.accepted) == 1
+    assert tickets.open(due.pk)
+
+
+def test_ticket_that_waited_in_the_batch_of_a_stopped_worker_was_not_sent(due, on_send):
+    """That an earlier attempt failed before anything was sent does not change it."""
+    on_send(raises(RuntimeError()), times=1)
+    assert deliver_due() == {"retry": 1}
+    assert now(due).unanswered == 1
+    make_due()
+    ResetTicket.objects.update(claim=uuid4())
+    on_send(raises(OSError()), times=1)
+    assert deliver_due() == {"retry": 1}
+    assert now(due).sent_at is None
+
+
 def test_mail_taken_without_a_word_is_sent_again(sink, due):
     sink.unanswered = 1
     assert deliver_due() == {"retry": 1}

@@ -140,6 +140,11 @@ def test_provider_that_may_have_taken_the_mail(cause, expected):
     assert is_unanswered(error) == expected
 
 
+def test_provider_that_took_the_mail_and_says_so_unreadably_is_not_asked_without_end():
+    assert is_unanswered(answer(200))
+    assert classify(answer(200)) == Failure.UNKNOWN
+
+
 @pytest.mark.parametrize(
     "error",
     [
