@@ -21,8 +21,9 @@ INTRODUCTION = """\
 # The pages
 
 Every page in every state, on a phone and on a desktop, light and dark, with the logo, colour,
-support and terms of a brand. [Customising](customising.md#templates) says how to change them,
-[Accessibility](accessibility.md) how they are tested.
+support and terms of a brand: the client's, or where none is known, as when a link is unknown,
+that of the setting `BRANDING`, here “Acme”. [Customising](customising.md#templates) says how to
+change them, [Accessibility](accessibility.md) how they are tested.
 Made by `python -m tests.browser.screenshots`.
 """
 GALLERY = ROOT / "docs" / "pages.md"

@@ -425,6 +425,7 @@ def test_too_many_is_a_page_with_a_time_to_wait(ask, limit):
     page = parse(response)
     assert page.title == "Please wait a little"
     assert "then try again" in page.text
+    assert page.text.startswith("Acme Notes ")
 
 
 def test_known_and_unknown_are_counted_alike(ask, jane, limit):
