@@ -1143,7 +1143,7 @@ def test_mail_of_an_administrator_does_not_claim_the_person_asked(admin_client, 
     for text in (message.body.replace("\n", " "), html):
         assert "hopefully you" not in text
         assert "If this was not you" not in text
-        assert "sends you this mail so that you can choose a new password" in text
+        assert "sent you this email so that you can choose a new password" in text
 
 
 class Strangers:

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import justhtml
 import pytest
-from django.utils import formats, timezone, translation
+from django.utils import timezone, translation
 
 from dbconnections import mail
 from dbconnections.branding import brand_of, colors
 from dbconnections.models import Client
+from dbconnections.templatetags.dbconnections_dates import date_and_time
 from dbconnections.templatetags.dbconnections_mail import wrapped
 from tests.pages.html import Element, Page
 from tests.support.mails import (
@@ -103,7 +104,7 @@ def sources(html: str) -> list[str]:
 def shown(moment, language: str) -> str:
     with translation.override(language):
         local = timezone.localtime(moment)
-        return f"{formats.date_format(local, 'DATETIME_FORMAT')} {local:%Z}"
+        return f"{date_and_time(local)} {local:%Z}"
 
 
 @pytest.mark.parametrize("brand", [{}, BRAND], ids=["no-brand", "whole-brand"])

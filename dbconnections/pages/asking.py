@@ -118,7 +118,7 @@ class AskView(AskPage):
             return self.form_page(client, connection, form)
         email = form.cleaned_data["email"]
         if (allowance := count_request(ip, email)) and allowance.is_exceeded:
-            return self.refused_many(allowance)
+            return self.refused_many(allowance, client=client, connection=connection)
         asked = tickets.ResetRequest(
             client=client,
             connection=connection,
@@ -151,9 +151,9 @@ class AskView(AskPage):
         about: dict[str, Any] = {"client": client, "connection": connection, "form": form}
         return self.page("ask", status=status, **about, **context)
 
-    def refused_many(self, allowance: Allowance) -> HttpResponse:
+    def refused_many(self, allowance: Allowance, **about: Any) -> HttpResponse:
         self.say_refused("too_many_requests")
-        return self.too_many(allowance)
+        return self.too_many(allowance, **about)
 
 
 class AskedView(AskPage):

@@ -208,10 +208,10 @@ class Page(View):
             **context,
         )
 
-    def too_many(self, allowance: Allowance) -> HttpResponse:
-        """Return the page for someone who has tried too often."""
+    def too_many(self, allowance: Allowance, **about: Any) -> HttpResponse:
+        """Return the page for someone who has tried too often, of a client if one is known."""
         minutes = math.ceil(allowance.retry_after / 60)
-        response = self.page("too_many", status=429, minutes=minutes)
+        response = self.page("too_many", status=429, minutes=minutes, **about)
         response["Retry-After"] = str(allowance.retry_after)
         return response
 

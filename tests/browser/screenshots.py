@@ -16,13 +16,14 @@ from tests.support.processes import ROOT
 SIZES = {"phone": (390, 700), "desktop": (880, 700)}
 SCHEMES = ("light", "dark")
 SHOWN = {"phone": 195, "desktop": 380}
-LARGEST = 30_000
+LARGEST = 60_000  # bytes of a picture
 INTRODUCTION = """\
 # The pages
 
 Every page in every state, on a phone and on a desktop, light and dark, with the logo, colour,
-support and terms of a brand. [Customising](customising.md#templates) says how to change them,
-[Accessibility](accessibility.md) how they are tested.
+support and terms of a brand: the client's, or where none is known, as when a link is unknown,
+that of the setting `BRANDING`, here “Acme”. [Customising](customising.md#templates) says how to
+change them, [Accessibility](accessibility.md) how they are tested.
 Made by `python -m tests.browser.screenshots`.
 """
 GALLERY = ROOT / "docs" / "pages.md"
@@ -84,17 +85,12 @@ def shoot(names: list[str], locale: str, to: Path) -> None:
 
 
 def save(picture: bytes, path: Path) -> None:
-    """Save a screenshot with a palette, and smaller where it is large even so."""
+    """Save a screenshot with a palette."""
     from PIL import Image
 
     with Image.open(io.BytesIO(picture)) as image:
-        shown = image.convert("RGB")
-    while True:
-        flat = shown.quantize(64, dither=Image.Dither.NONE).convert("RGB")
-        flat.save(path, lossless=True, method=6)
-        if path.stat().st_size <= LARGEST:
-            return
-        shown = shown.resize((shown.width * 9 // 10, shown.height * 9 // 10))
+        flat = image.convert("RGB").quantize(64, dither=Image.Dither.NONE).convert("RGB")
+    flat.save(path, lossless=True, method=6)
 
 
 if __name__ == "__main__":

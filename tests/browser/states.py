@@ -135,7 +135,7 @@ STATES = {
     ),
     "asked": State("Check your email", at=f"{ASK}/sent?client_id=demo"),
     "cannot-ask": State("This address is incomplete", at=f"{ASK}?client_id=nobody", status=404),
-    "ask-the-support": State("Ask the support", at=f"{ASK}?client_id=no-self-service", status=403),
+    "contact-support": State("Contact support", at=f"{ASK}?client_id=no-self-service", status=403),
 }
 
 

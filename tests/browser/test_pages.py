@@ -99,6 +99,8 @@ def test_state(new_page, site, links, axe, name):
 
     loaded = page.evaluate(LOADED)
     assert loaded["shifts"] == []
+    # A link leads to the address without it, and nothing else to anywhere.
+    assert loaded["redirects"] <= 1
     # With its style it fits into what a server sends before it hears back (RFC 6928).
     assert loaded["page"] < 14_600
     # With its scripts, of which nothing is compressed here, and the logo.
@@ -133,7 +135,7 @@ def test_state_without_scripts(new_page, site, links, name):
 
 
 @every_state
-def test_state_from_right_to_left(new_page, links, name):
+def test_state_from_right_to_left(new_page, links, axe, name):
     page = new_page(viewport=PHONE, locale="he")
     state = STATES[name]
     state.visit(page, links["hebrew"])
@@ -153,6 +155,7 @@ def test_state_from_right_to_left(new_page, links, name):
         left, right = page.locator(".icon:not(.icon-warning)").evaluate(edges)
         assert right < left
     assert width(page) == PHONE["width"]
+    assert violations(page, axe) == []
 
 
 # Whether any word of an element is divided, whose parts then stand in different lines.

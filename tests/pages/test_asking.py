@@ -367,7 +367,7 @@ def test_where_only_the_support_sends_links_the_page_says_so(ask, client, connec
     for response in (client.get(where), ask(where=where)):
         assert response.status_code == 403
         page = parse(response)
-        assert page.title == "Ask the support"
+        assert page.title == "Contact support"
         assert "help@example.com" in page.text
         assert not page.all("form")
     assert not ResetTicket.objects.exists()
@@ -425,6 +425,7 @@ def test_too_many_is_a_page_with_a_time_to_wait(ask, limit):
     page = parse(response)
     assert page.title == "Please wait a little"
     assert "then try again" in page.text
+    assert page.text.startswith("Acme Notes ")
 
 
 def test_known_and_unknown_are_counted_alike(ask, jane, limit):

@@ -221,3 +221,9 @@ def test_link_of_another_users_ticket_never_touches_this_user(follow, submit, ti
     follow(other)
     submit(NEW_PASSWORD)
     assert is_unchanged(jane)
+
+
+def test_newest_link_is_not_ended_by_the_main_button(follow, ticket, jane):
+    supersede(ticket, jane)
+    [button] = [link for link in parse(follow(ticket)).all("a") if "form?" in link["href"]]
+    assert button["class"] == "button"

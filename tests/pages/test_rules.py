@@ -15,6 +15,7 @@ from dbconnections.passwords.rules import (
     NoIdentical,
     NoSequential,
 )
+from dbconnections.templatetags.dbconnections_pages import whole_ranges
 from tests.pages.html import parse
 
 LETTERS_AND_DIGITS = ALL_TYPES[:3]
@@ -258,3 +259,22 @@ def test_nothing_is_to_be_ticked_where_the_password_is_chosen_already(follow, re
     page = parse(follow(retype_ticket))
     assert not [script for script in page.all("script") if "rules.js" in script["src"]]
     assert not page.all("li")
+
+
+def test_ranges_are_kept_in_one_line(page_for):
+    page = page_for("good")
+    ranges = [span.text for span in page.all("span") if span.attributes.get("class") == "nowrap"]
+    assert ranges == ["a-z", "A-Z", "0-9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("(a-z)", '(<span class="nowrap">a-z</span>)'),
+        ("数字(0-9)", '数字(<span class="nowrap">0-9</span>)'),
+        ("an e-mail, a-b-c", "an e-mail, a-b-c"),
+        ("<b> & a-z", '&lt;b&gt; &amp; <span class="nowrap">a-z</span>'),
+    ],
+)
+def test_only_ranges_are_marked(text, shown):
+    assert whole_ranges(text) == shown
