@@ -346,10 +346,14 @@ class ModelUserStore:
         self, profiles: Sequence[Profile], users: Sequence[Any], using: str
     ) -> list[Imported]:
         addresses, own_logins, logins = self._present(profiles, users, using)
+        has_address = self.model.get_email_field_name() in {
+            field.name for field in self.model._meta.concrete_fields
+        }
         outcomes = []
         for profile, user in zip(profiles, users, strict=True):
             login = user.get_username()
-            if canonical(profile.email) in addresses or (not profile.email and login in own_logins):
+            by_login = not (profile.email and has_address)
+            if canonical(profile.email) in addresses or (by_login and login in own_logins):
                 outcome = Imported.PRESENT
             elif login in logins:
                 outcome = Imported.LOGIN_TAKEN

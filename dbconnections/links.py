@@ -29,6 +29,11 @@ OPENED = "dbconnections.links.opened"
 SHOWN = "dbconnections.links.shown"
 SEALED = "dbconnections.links.sealed"
 
+NO_BASE_URL = (
+    'DBCONNECTIONS["BASE_URL"] is not set, so no link can be mailed. Set it to the '
+    "scheme and host of this site, such as https://login.example.com."
+)
+
 
 def make_token(ticket_id: UUID, purpose: str = MAILED) -> str:
     """Return the token of a ticket: 22 characters of id, a dot, 43 of HMAC-SHA256."""
@@ -59,10 +64,7 @@ def base_url(request: HttpRequest) -> str:
     if settings.BASE_URL:
         return ""
     if not django_settings.DEBUG:
-        raise ImproperlyConfigured(
-            'DBCONNECTIONS["BASE_URL"] is not set, so no link can be mailed. Set it to the '
-            "scheme and host of this site, such as https://login.example.com."
-        )
+        raise ImproperlyConfigured(NO_BASE_URL)
     return f"{request.scheme}://{request.get_host()}"
 
 
@@ -72,7 +74,12 @@ def absolute(path: str, fallback: str = "") -> str:
 
 
 def mailed_url(ticket_id: UUID, fallback: str = "") -> str:
-    """Return the address a reset mail leads to."""
+    """Return the address a reset mail leads to.
+
+    Raises ``ImproperlyConfigured`` when neither ``BASE_URL`` nor ``fallback`` says of which site.
+    """
+    if not (settings.BASE_URL or fallback):
+        raise ImproperlyConfigured(NO_BASE_URL)
     return absolute(reverse("dbconnections:link", args=[make_token(ticket_id)]), fallback)
 
 

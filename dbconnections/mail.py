@@ -111,16 +111,14 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def _headers(ticket: ResetTicket) -> dict[str, str]:
-    headers = {
+    return {
         # RFC 3834: no vacation notice should answer, least of all one that quotes the link.
         # Exchange heeds its own header instead.
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "OOF, AutoReply",
-    }
-    if host := urlsplit(links.absolute("", ticket.base_url)).hostname:
         # Django would name the machine, which is nobody's business and slow to find out.
-        headers["Message-ID"] = make_msgid(domain=host)
-    return headers
+        "Message-ID": make_msgid(domain=urlsplit(links.absolute("", ticket.base_url)).hostname),
+    }
 
 
 def lifetime(duration: timedelta) -> dict[str, int]:

@@ -32,6 +32,7 @@ from dbconnections.models import (
     ResetTicketQuerySet,
     TicketState,
 )
+from dbconnections.passwords.history import remember
 from dbconnections.passwords.rules import CharacterType
 from dbconnections.prepared import PreparedInsert
 from dbconnections.secret import Secret
@@ -328,6 +329,12 @@ def test_preview_needs_neither_connection_nor_client(admin_client):
             assert admin_client.get(preview_of(alone, name)).status_code == 200
 
 
+def test_preview_needs_no_address_of_the_site(admin_client, branded_pair, settings):
+    settings.DBCONNECTIONS = settings.DBCONNECTIONS | {"BASE_URL": ""}
+    page = admin_client.get(preview_of(branded_pair["client"], "reset-mail"))
+    assert "https://login.example.com/dbconnections/reset/" in page.text
+
+
 def test_preview_with_a_policy_that_cannot_be_used_says_so(admin_client):
     connection = ConnectionFactory(password_policy="custom", password_complexity={"min_length": 0})
     response = admin_client.get(preview_of(connection))
@@ -415,6 +422,19 @@ def test_custom_strength_that_cannot_be_used_is_not_mended_in_silence(admin_clie
     assert admin_client.post(page_of(connection), form | chosen).status_code == 302
 
 
+def test_minimum_length_that_an_import_brought_along_outlives_other_changes(admin_client):
+    complexity = {"min_length": 20, "max_length_exceeded": "truncate"}
+    connection = ConnectionFactory(password_policy="custom", password_complexity=complexity)
+    form = {"name": connection.name, "strategy": "auth0", "user_store": "default"}
+    form |= {"ticket_lifetime": "01:00:00", "password_policy": "custom"}
+    form |= {"password_history_size": "0", "password_dictionary": "0"}
+    response = admin_client.post(page_of(connection), form | {"custom_types": ["uppercase"]})
+    assert response.status_code == 302
+    connection.refresh_from_db()
+    assert connection.password_complexity["min_length"] == 20
+    assert connection.password_complexity["character_types"] == ["uppercase"]
+
+
 def test_resulting_rules_are_shown(admin_client):
     connection = ConnectionFactory(password_policy="excellent", password_history_size=3)
     rules = (
@@ -482,6 +502,13 @@ def test_store_that_is_no_longer_configured_stays_until_another_is_chosen(admin_
 def test_store_that_is_not_configured_is_refused(admin_client, stores):
     assert "Select a valid choice." in save_connection(admin_client, user_store="other").text
     assert save_connection(admin_client, user_store="staff").status_code == 302
+
+
+def test_staff_who_may_only_look_see_the_connection(staff, stores):
+    connection = ConnectionFactory(name="Customers", user_store="no-longer-there")
+    page = parse(staff("view_connection").get(page_of(connection)))
+    assert "no-longer-there" in page.text
+    assert not page.all("select", name="user_store")
 
 
 @pytest.mark.parametrize(
@@ -749,6 +776,14 @@ def test_nothing_secret_is_shown_when_a_client_is_deleted(admin_client, secrets)
     assert ticket.submitted in html
     for secret in hidden:
         assert secret not in html
+
+
+def test_history_that_goes_with_a_connection_is_told_by_account_not_by_hash(admin_client, jane):
+    connection = ConnectionFactory(password_history_size=3)
+    remember(connection, f"account-{jane.pk}", jane.password)
+    html = admin_client.get(page_of(connection, "delete")).text
+    assert f"account-{jane.pk}" in html
+    assert jane.password not in html
 
 
 # Tickets, not to be written

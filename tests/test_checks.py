@@ -167,6 +167,9 @@ FINE = [
     ({"RATE_LIMIT": "5 per minute", "RATE_LIMIT_PAGES": ""}, {}),
     ({"TRUSTED_PROXIES": 2, "DELIVERY_LEASE": timedelta(minutes=5)}, {}),
     ({"MAIL_CAPS": []}, {}),
+    ({"BRANDING": {"support_email": "", "terms_url": "https://example.com/terms"}}, {}),
+    ({"LOGO_HOSTS": ["cdn.example.com"]}, {}),
+    ({"RESULT_URL_HOSTS": ["app.example.com", "www.example.com"]}, {}),
     ({"FROM_EMAIL": "noreply@example.com"}, {"DEFAULT_FROM_EMAIL": "webmaster@localhost"}),
     ({}, {"ALLOWED_HOSTS": [".example.com"]}),
     ({}, {"MIDDLEWARE": [CORS], "CORS_URLS_REGEX": r"^(?!/dbconnections/)"}),
@@ -206,6 +209,11 @@ def test_check_speaks(found, wanted, ours, site):
 @pytest.mark.parametrize(("ours", "site"), FINE)
 def test_checks_are_silent(found, ours, site):
     assert found(ours, site) == {}
+
+
+@pytest.mark.parametrize("caps", [[3], [(3,)], [(3, 900)], [(True, timedelta(minutes=15))]])
+def test_cap_on_mails_that_is_no_pair_is_told(found, caps):
+    assert "must be a list of pairs" in found({"MAIL_CAPS": caps}, {})["E002"].msg
 
 
 @pytest.mark.parametrize("name", sorted(all_settings()))

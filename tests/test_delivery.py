@@ -339,6 +339,31 @@ def test_rows_that_another_worker_is_claiming_are_passed_over(due):
     assert skipped is database.features.has_select_for_update_skip_locked
 
 
+def test_ticket_deleted_as_its_attempt_begins_holds_up_no_other(due, app, connection):
+    other = ask_for(UserFactory(), app, connection)
+    left = [due.pk]
+
+    def delete(execute, sql, *query):
+        result = execute(sql, *query)
+        if sql.startswith("UPDATE") and "attempts" in sql and left:
+            ResetTicket.objects.filter(pk=left.pop()).delete()
+        return result
+
+    with database.execute_wrapper(delete):
+        assert deliver_due() == {"taken": 1, "sent": 1}
+    assert [ticket_in(message) for message in mail.outbox] == [other.pk]
+
+
+def test_mail_at_hand_is_the_last_once_it_is_to_stop(due, app, connection, on_send):
+    other = ask_for(UserFactory(), app, connection)
+    stop = threading.Event()
+    on_send(stop.set)
+    assert deliver_due(stop) == {"sent": 1}
+    make_due()
+    assert deliver_due() == {"sent": 1}, "the rest is for whoever comes next"
+    assert [ticket_in(message) for message in mail.outbox] == [due.pk, other.pk]
+
+
 def test_attempt_is_counted_before_it_is_made(due, on_send):
     attempts = []
     on_send(lambda: attempts.append(now(due).attempts))
@@ -675,6 +700,34 @@ def test_error_in_the_sites_code_is_no_fault_of_the_mail(due, monkeypatch, owner
         assert deliver_due() == {"retry": 1}
     make_due()
     assert deliver_due() == {"sent": 1}
+
+
+class TakesNothing(EmailBackend):
+    """A backend that says so when it has sent nothing, and raises no error."""
+
+    def send_messages(self, messages):
+        return 0
+
+
+def test_mail_that_the_backend_did_not_send_is_tried_again(due):
+    with send_through(f"{__name__}.TakesNothing"):
+        assert deliver_due() == {"retry": 1}
+    assert (now(due).sent_at, now(due).last_error) == (None, "NotSent")
+    make_due()
+    assert deliver_due() == {"sent": 1}
+
+
+def test_link_is_not_mailed_without_the_address_of_the_site(due, settings):
+    """As when the setting gets lost after the request."""
+    base_url = settings.DBCONNECTIONS["BASE_URL"]
+    change(settings, BASE_URL="")
+    assert deliver_due() == {"retry": 1}
+    assert mail.outbox == []
+    assert now(due).sent_at is None
+    change(settings, BASE_URL=base_url)
+    make_due()
+    assert deliver_due() == {"sent": 1}
+    assert link_in(mail.outbox[0]).startswith(base_url)
 
 
 def test_mail_server_that_recovers(sink, due):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from django.apps import apps
 
 from tests.support.processes import ROOT
 
@@ -34,6 +35,17 @@ def at_start() -> set[str]:
 def test_library_is_not_loaded_at_start(at_start, library):
     assert "dbconnections.tickets" in at_start
     assert library not in at_start
+
+
+def test_optional_packages_are_not_needed(settings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anymail", None)
+    for package, name in (("dbconnections", "tracking"), ("dbconnections.api", "schema")):
+        # As if not imported yet.
+        monkeypatch.delitem(sys.modules, f"{package}.{name}")
+        monkeypatch.delattr(sys.modules[package], name)
+    settings.INSTALLED_APPS = [a for a in settings.INSTALLED_APPS if a != "drf_spectacular"]
+    apps.get_app_config("dbconnections").ready()
+    assert not {"dbconnections.tracking", "dbconnections.api.schema"} & set(sys.modules)
 
 
 def test_word_lists_are_not_read_at_start():

@@ -316,6 +316,27 @@ def test_ticket_that_dies_while_it_is_redeemed_is_refused(
     assert columns(any_ticket) | {"password": hashes()} == dead
 
 
+def test_link_that_is_dead_for_the_change_alone_changes_nothing(ticket):
+    """The UPDATE decides, even if whatever stood in its way is gone when the reason is sought."""
+
+    def switch_off_meanwhile(execute, sql, *query):
+        if not sql.startswith("UPDATE") or "used_at" not in sql:
+            return execute(sql, *query)
+        Client.objects.update(is_active=False)
+        result = execute(sql, *query)
+        Client.objects.update(is_active=True)
+        return result
+
+    with (
+        database.execute_wrapper(switch_off_meanwhile),
+        nothing_changes(ticket),
+        pytest.raises(TicketRefused) as refusal,
+    ):
+        redeem(ticket)
+    assert refusal.value.reason == Reason.CLOSED
+    redeem(ticket)
+
+
 @pytest.mark.parametrize(
     ("confirmation", "typed"),
     [(Client.Confirmation.BUTTON, None), (Client.Confirmation.RETYPE, GIVEN)],

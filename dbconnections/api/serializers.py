@@ -44,9 +44,6 @@ class TextField(serializers.Field[str, Any, str, Any]):
             self.fail("control", field=self.field_name)
         return text
 
-    def to_representation(self, value: str) -> str:
-        return value
-
 
 class EmailField(TextField):
     """An address that every mail system reads the same way."""
@@ -78,9 +75,6 @@ class PasswordField(serializers.Field[Secret | None, Any, None, Any]):
             self.fail("type", field=self.field_name)
         return None
 
-    def to_representation(self, value: object) -> None:
-        return None
-
 
 class FlagField(serializers.Field[bool, Any, bool, Any]):
     """True or false; false where the field is absent or null."""
@@ -99,9 +93,6 @@ class FlagField(serializers.Field[bool, Any, bool, Any]):
             self.fail("type", field=self.field_name)
         return bool(data)
 
-    def to_representation(self, value: bool) -> bool:
-        return value
-
 
 class LifetimeField(serializers.Field[timedelta | None, Any, None, Any]):
     """Whole seconds; None where the field is absent, null or 0."""
@@ -118,9 +109,6 @@ class LifetimeField(serializers.Field[timedelta | None, Any, None, Any]):
         if type(data) is not int or not 0 <= data <= most:
             self.fail("seconds", field=self.field_name, most=most)
         return timedelta(seconds=data) or None
-
-    def to_representation(self, value: object) -> None:
-        return None
 
 
 class ChangePasswordSerializer(serializers.Serializer[Any]):

@@ -112,9 +112,6 @@ class SiteRule(Rule):
         with translation.override("en"):
             return str(self.validator.get_help_text())
 
-    def sentence(self) -> str:
-        return str(self.validator.get_help_text())
-
     def is_met(self, password: str) -> bool:
         return self.verified
 

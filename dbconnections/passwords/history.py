@@ -94,11 +94,11 @@ _UNITS = {
 def in_english(age: timedelta) -> str:
     """Return an age as Auth0 words it ("a minute ago", "a day ago"): by moment.js's thresholds."""
     seconds = age.total_seconds()
-    for unit, (below, one, many) in _MOMENTS.items():
-        number = round(seconds / unit)
-        if number < below:
-            return f"{one if number <= 1 else many % number} ago"
-    raise AssertionError("The last unit has no end.")
+    # The last unit has no end, so that one is always found.
+    unit = next(unit for unit, (below, *_) in _MOMENTS.items() if round(seconds / unit) < below)
+    _below, one, many = _MOMENTS[unit]
+    number = round(seconds / unit)
+    return f"{one if number <= 1 else many % number} ago"
 
 
 # Seconds of each unit; below how many of it the unit is used; its words for one and for more.

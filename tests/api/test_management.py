@@ -438,6 +438,21 @@ def test_account_that_changes_while_it_is_looked_for(post, jane, connection, mon
     assert_nothing_done()
 
 
+@pytest.mark.parametrize("end", ["delete", "deactivate"])
+def test_account_that_ends_while_it_is_looked_for(post, jane, monkeypatch, end):
+    get = ModelUserStore.get
+
+    def get_after_end(self: Any, account_id: str, *, for_update: bool = False) -> Any:
+        if for_update:
+            found = User.objects.filter(pk=jane.pk)
+            found.delete() if end == "delete" else found.update(is_active=False)
+        return get(self, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", get_after_end)
+    assert post({"user_id": str(jane.pk)}).status_code == 400
+    assert_nothing_done()
+
+
 def test_site_without_tokens_lets_nobody_in(post, jane):
     with modify_settings(INSTALLED_APPS={"remove": "rest_framework.authtoken"}):
         body = assert_error(post({"user_id": str(jane.pk)}), 401, "authentication_failed")
@@ -619,6 +634,14 @@ def test_other_methods(client, backend, connection, method):
     headers = {"Authorization": f"Bearer {Token.objects.create(user=backend).key}"}
     response = getattr(client, method)(URL, headers=headers)
     assert_error(response, 405, "method_not_allowed")
+
+
+def test_methods_there_are_is_all_that_options_tells(client, backend, connection):
+    headers = {"Authorization": f"Bearer {Token.objects.create(user=backend).key}"}
+    response = client.options(URL, headers=headers)
+    assert (response.status_code, response.content) == (204, b"")
+    assert response["Allow"] == "POST, OPTIONS"
+    assert_error(client.options(URL), 401, "not_authenticated")
 
 
 def test_body_that_is_no_json(post):

@@ -5,6 +5,9 @@ from io import BytesIO
 from urllib.parse import urlencode
 
 import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.core.handlers.asgi import ASGIHandler
 from django.http.request import UnreadablePostError
 from rest_framework.exceptions import UnsupportedMediaType
 
@@ -12,6 +15,7 @@ from dbconnections.api.errors import ApiError, InvalidRequest
 from dbconnections.api.parsers import StrictFormParser, StrictJSONParser
 from dbconnections.secret import Secret
 from tests.api.wire import assert_accepted, assert_error, assert_nothing_done
+from tests.conftest import URL
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -216,6 +220,36 @@ def chunked(body, content_type=JSON, *, is_terminated=True):
 def test_body_in_chunks(send):
     assert_accepted(send(b"", **chunked(GOOD.encode())))
     assert_accepted(send(b"", **chunked(urlencode(FIELDS).encode(), FORM)))
+
+
+@pytest.mark.parametrize(("body", "status"), [(GOOD.encode(), 200), (b"x" * 100_000, 413)])
+@pytest.mark.django_db(transaction=True)
+def test_body_in_chunks_under_asgi(connection, ticket, body, status):
+    headers = [(b"host", b"testserver"), (b"content-type", JSON.encode())]
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": URL,
+        "query_string": b"",
+        "headers": [*headers, (b"transfer-encoding", b"chunked")],
+    }
+
+    async def call():
+        server = ApplicationCommunicator(ASGIHandler(), scope)
+        middle = len(body) // 2
+        await server.send_input({"type": "http.request", "body": body[:middle], "more_body": True})
+        await server.send_input({"type": "http.request", "body": body[middle:]})
+        answer = await server.receive_output(timeout=30)
+        await server.receive_output(timeout=30)
+        await server.wait(timeout=30)
+        return answer["status"]
+
+    assert async_to_sync(call)() == status
+    if status == 200:
+        assert ticket().email == "jane@example.com"
+    else:
+        assert_nothing_done()
 
 
 def test_body_in_chunks_that_the_server_does_not_put_together(send):

@@ -1,4 +1,5 @@
 import sys
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
@@ -265,6 +266,69 @@ def test_user_model_without_username_and_with_another_address_field(settings):
     finally:
         with database.schema_editor() as editor:
             editor.delete_model(model)
+
+
+@contextmanager
+def tables_of(*tables):
+    with database.schema_editor() as editor:
+        for table in tables:
+            editor.create_model(table)
+    try:
+        yield
+    finally:
+        with database.schema_editor() as editor:
+            for table in reversed(tables):
+                editor.delete_model(table)
+
+
+def store_of(model):
+    store = ModelUserStore()
+    store.model = model
+    return store
+
+
+@pytest.mark.django_db(transaction=True)
+@isolate_apps("tests.support.people")
+def test_user_model_without_an_address_tells_its_users_by_their_login():
+    class Nameless(AbstractBaseUser):
+        login = models.CharField(max_length=100, unique=True)
+        USERNAME_FIELD = "login"
+
+        class Meta:
+            app_label = "people"
+
+    profiles = [Profile(email="ann@example.com", username="ann"), Profile(email="b@example.com")]
+    with tables_of(Nameless):
+        store = store_of(Nameless)
+        assert store.import_accounts(profiles, write=True) == [Imported.NEW] * 2
+        assert store.import_accounts(profiles, write=True) == [Imported.PRESENT] * 2
+        logins = Nameless._base_manager.order_by("login").values_list("login", flat=True)
+        assert list(logins) == ["ann", "b@example.com"]
+
+
+@pytest.mark.django_db(transaction=True)
+@isolate_apps("tests.support.people")
+def test_user_model_that_extends_another_has_both_rows_or_none():
+    class Anybody(AbstractBaseUser):
+        email = models.EmailField(unique=True)
+        USERNAME_FIELD = "email"
+
+        class Meta:
+            app_label = "people"
+
+    class Customer(Anybody):
+        class Meta:
+            app_label = "people"
+
+    profiles = [Profile(email=f"{name}@example.com") for name in ("ann", "bob", "cy")]
+    with tables_of(Anybody, Customer):
+        Anybody._base_manager.create(email="bob@example.com")
+        store = store_of(Customer)
+        expected = [Imported.NEW, Imported.LOGIN_TAKEN, Imported.NEW]
+        assert store.import_accounts(profiles, write=True) == expected
+        customers = Customer._base_manager.order_by("email").values_list("email", flat=True)
+        assert list(customers) == ["ann@example.com", "cy@example.com"]
+        assert Anybody._base_manager.count() == 3
 
 
 def test_password_is_not_in_the_representation():

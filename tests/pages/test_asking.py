@@ -226,6 +226,16 @@ def test_form_of_another_site_is_refused(connection):
     assert ResetTicket.objects.count() == 1
 
 
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_other_methods_are_refused(connection, method, is_strict):
+    browser = Browser(enforce_csrf_checks=is_strict)
+    response = getattr(browser, method)(address(), "email=jane%40example.com")
+    assert response.status_code == 405
+    assert response["Allow"] == "GET, POST, HEAD, OPTIONS"
+    assert not ResetTicket.objects.exists()
+
+
 def test_busy_database_is_told_and_nothing_is_stored(ask, monkeypatch):
     def locked(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("database is locked")

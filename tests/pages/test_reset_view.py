@@ -8,11 +8,12 @@ from django.db import connection as database
 from django.test import Client as Browser
 from django.utils import translation
 
-from dbconnections import links
+from dbconnections import links, tickets
 from dbconnections.accounts import ModelUserStore
 from dbconnections.models import Client, ResetTicket, ResetTicketQuerySet
 from dbconnections.pages.views import masked
 from dbconnections.prepared import PreparedQuery
+from dbconnections.secret import Secret
 from tests.factories import PASSWORD, MailedTicketFactory
 from tests.pages.html import parse
 from tests.pages.person import (
@@ -459,6 +460,22 @@ def test_declining_wins_over_fields_that_are_filled_in(follow, submit, ticket, j
     submit(NEW_PASSWORD, action="decline")
     assert is_unchanged(jane)
     assert ResetTicket.objects.get().revoked_at
+
+
+def test_link_used_as_it_is_declined_is_told_to_be_used(follow, submit, ticket, monkeypatch):
+    """Whoever declines a link that somebody else has just used must not think it was stopped."""
+    revoke = tickets.revoke
+
+    def use_and_revoke(*args):
+        tickets.redeem(ticket.pk, password=Secret(NEW_PASSWORD))
+        return revoke(*args)
+
+    follow(ticket)
+    monkeypatch.setattr(tickets, "revoke", use_and_revoke)
+    response = submit(action="decline")
+    assert response.status_code == 410
+    assert parse(response).title == "This link has already been used"
+    assert ResetTicket.objects.get().revoked_at is None
 
 
 def test_declining_takes_a_form(client, follow, ticket):

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import translation
 
 from dbconnections import retention, tickets
+from dbconnections.accounts import UserStore
 from dbconnections.models import PasswordHistory
 from dbconnections.passwords import PasswordRefused, history
 from dbconnections.passwords.history import check_history, in_english, reason, remember
@@ -151,6 +151,23 @@ def test_site_with_a_store_that_is_no_more_may_still_change_its_users(rememberin
     jane.delete()
 
 
+class Elsewhere(UserStore):
+    """A store whose keys are not those of the site's users."""
+
+    def get(self, account_id, *, for_update=False):
+        pytest.fail("a key that means nothing to it")
+
+
+def test_users_of_the_site_are_none_of_another_kind_of_store(settings, remembering, jane):
+    stores = {"default": {"BACKEND": f"{__name__}.Elsewhere"}}
+    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "USER_STORES": stores}
+    remember(remembering, str(jane.pk), make_password("of-somebody-else"))
+    HistoryValidator().validate("fresh-kettle-1", jane)
+    HistoryValidator().password_changed("fresh-kettle-1", jane)
+    jane.delete()
+    assert len(remembered()) == 1
+
+
 def test_history_that_is_switched_off_is_purged(remembering, change):
     change("fresh-kettle-1")
     retention.purge()
@@ -208,8 +225,14 @@ def test_account_outside_the_store_is_not_remembered(settings, remembering):
     customers = store | {"OPTIONS": {"filter": {"is_staff": False}}}
     settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "USER_STORES": {"default": customers}}
     settings.AUTH_PASSWORD_VALIDATORS = FEEDING
-    User.objects.create_user("boss", password="fresh-kettle-1", is_staff=True)
+    # As a form does; `create_user` tells no validator.
+    boss, customer = UserFactory(is_staff=True), UserFactory()
+    boss.set_password("fresh-kettle-1")
+    boss.save()
     assert not remembered()
+    customer.set_password("fresh-kettle-1")
+    customer.save()
+    PasswordHistory.objects.get(account=str(customer.pk)).delete()
     UserFactory().save()
     assert not remembered(), "nothing was changed"
 
