@@ -100,3 +100,9 @@ def test_history_holds_on_the_sites_own_pages_too(settings):
     assert errors("fresh-kettle-1", user) == []
     assert errors(PASSWORD) == []
     assert errors(PASSWORD, UserFactory.build()) == []
+
+
+def test_history_says_nothing_beforehand(settings):
+    """How many passwords it remembers depends on the connection, and nobody is logged in yet."""
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": f"{PACKAGE}.HistoryValidator"}]
+    assert password_validators_help_texts() == [""]
