@@ -57,9 +57,7 @@ def test_every_variable_is_named(client, follow, submit, seal, ticket, settings)
 
 
 def test_every_picture_is_shown_and_small():
-    from PIL import Image
-
-    from tests.browser.screenshots import GALLERY, LARGEST, SIZES, gallery, pictures
+    from tests.browser.screenshots import GALLERY, LARGEST, gallery, pictures
 
     assert GALLERY.read_text() == gallery(), "run `python -m tests.browser.screenshots`"
     files = sorted((GALLERY.parent / "images" / "pages").iterdir())
@@ -67,6 +65,4 @@ def test_every_picture_is_shown_and_small():
     for path in files:
         assert path.read_bytes()[8:12] == b"WEBP"
         assert path.stat().st_size <= LARGEST, path
-        with Image.open(path) as picture:
-            assert picture.width == SIZES[path.stem.split("-")[-2]][0], path
     assert sum(path.stat().st_size for path in files) <= 3_000_000
