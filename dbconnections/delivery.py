@@ -296,7 +296,8 @@ def _send(mailer: BaseEmailBackend, message: EmailMultiAlternatives) -> None:
     mailer.open()
     try:
         sent = mailer.send_messages([message])
-    except (ValueError, MessageError) as error:
+    except (ValueError, LookupError, MessageError) as error:
+        # Python's own parser trips over some addresses by an IndexError.
         if is_about_text(error):
             raise Undeliverable(describe(error)) from error
         raise
