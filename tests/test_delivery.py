@@ -663,6 +663,7 @@ def test_address_that_cannot_be_written_is_undeliverable_at_once(sink, due, jane
         "ValueError",
         "BadHeaderError",
         "UnicodeError",
+        "UnicodeEncodeError",
         "IndexError",
     }
     assert sink.accepted == []
