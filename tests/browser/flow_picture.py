@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from base64 import b64encode
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.browser.chromium import launch
 from tests.browser.mail_screenshots import small
 from tests.browser.site import running_site
-from tests.browser.states import BRAND, STATES
+from tests.browser.states import BRAND, STATES, issue_links
 from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ def main() -> None:
         running_site(Path(directory), DJANGO_SETTINGS_MODULE="tests.browser.settings") as site,
         sync_playwright() as playwright,
     ):
-        code = "from tests.browser.states import print_links; print_links(1)"
-        [links] = json.loads(site.manage("shell", "--verbosity", "0", "--command", code))
+        [links] = issue_links(site)
         browser = launch(playwright)
         screens = [mail(browser), *pages(browser, site.url, links)]
         PICTURE.write_bytes(framed(browser, screens))

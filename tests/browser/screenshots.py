@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import tempfile
 from pathlib import Path
 
 from tests.browser.chromium import launch
 from tests.browser.site import running_site
-from tests.browser.states import STATES
+from tests.browser.states import STATES, issue_links
 from tests.support.processes import ROOT
 
 SIZES = {"phone": (390, 700), "desktop": (880, 700)}
@@ -68,8 +67,7 @@ def shoot(names: list[str], locale: str, to: Path) -> None:
         running_site(Path(directory), DJANGO_SETTINGS_MODULE="tests.browser.settings") as site,
         sync_playwright() as playwright,
     ):
-        code = "from tests.browser.states import print_links; print_links(1)"
-        [links] = json.loads(site.manage("shell", "--verbosity", "0", "--command", code))
+        [links] = issue_links(site)
         browser = launch(playwright)
         for name in names:
             page = browser.new_context(base_url=site.url, locale=locale).new_page()

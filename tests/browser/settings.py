@@ -9,7 +9,7 @@ ROOT_URLCONF = "tests.browser.urls"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 DBCONNECTIONS = {
-    **DBCONNECTIONS,  # noqa: F405
+    **DBCONNECTIONS,  # noqa: F405 (of that site)
     # As far as these tests reach: a server on this machine by its other name.
     "LOGO_HOSTS": ["localhost"],
     # For the pages that know no client.

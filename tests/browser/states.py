@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.browser.site import Site
+
 GIVEN_PASSWORD = "given-kettle-77"
 NEW_PASSWORD = "Walnut-ferry-61"
 ASK = "/dbconnections/change_password/form"
@@ -137,6 +139,15 @@ STATES = {
     "cannot-ask": State("This address is incomplete", at=f"{ASK}?client_id=nobody", status=404),
     "contact-support": State("Contact support", at=f"{ASK}?client_id=no-self-service", status=403),
 }
+
+
+def issue_links(site: Site, visits: int = 1) -> list[dict[str, str]]:
+    """Return, for each visit, the links to tickets of its own on a running site."""
+    code = f"from tests.browser.states import print_links; print_links({visits})"
+    links: list[dict[str, str]] = json.loads(
+        site.manage("shell", "--verbosity", "0", "--command", code)
+    )
+    return links
 
 
 def print_links(visits: int) -> None:

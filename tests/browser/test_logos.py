@@ -1,6 +1,5 @@
 """A logo on another origin, which learns that a page was opened and nothing of the ticket."""
 
-import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.browser.site import running_site
-from tests.browser.states import NEW_PASSWORD, STATES, choose
+from tests.browser.states import NEW_PASSWORD, STATES, choose, issue_links
 
 pytestmark = pytest.mark.browser
 
@@ -60,8 +59,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def links(site):
-    code = "from tests.browser.states import print_links; print_links(1)"
-    [links] = json.loads(site.manage("shell", "--verbosity", "0", "--command", code))
+    [links] = issue_links(site)
     return links
 
 

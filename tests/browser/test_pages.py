@@ -1,13 +1,12 @@
 """Every page in every state: who can use it, what it weighs, and whom it asks."""
 
-import json
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.browser.axe import source, violations
 from tests.browser.site import running_site
-from tests.browser.states import NEW_PASSWORD, STATES, choose
+from tests.browser.states import NEW_PASSWORD, STATES, choose, issue_links
 
 pytestmark = pytest.mark.browser
 
@@ -48,9 +47,7 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def links(site):
     """The links to each state's ticket, by visit."""
-    code = f"from tests.browser.states import print_links; print_links({len(VISITS)})"
-    printed = site.manage("shell", "--verbosity", "0", "--command", code)
-    return dict(zip(VISITS, json.loads(printed), strict=True))
+    return dict(zip(VISITS, issue_links(site, len(VISITS)), strict=True))
 
 
 @pytest.fixture(scope="module")
