@@ -1,4 +1,8 @@
-"""The administrator's side: clients, connections, and what became of each request."""
+"""The administrator's side: clients, connections, and what became of each request.
+
+Accounts, tickets, delivery and previews are imported where they are used: every process of a site
+reads this module when it starts, and few come to use them.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +20,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from dbconnections import branding, delivery, links, passwords, tickets
-from dbconnections.accounts import ModelUserStore, get_store
+from dbconnections import branding, links, passwords
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.models import (
@@ -31,7 +34,7 @@ from dbconnections.models import (
 )
 from dbconnections.passwords.policy import from_options
 from dbconnections.passwords.rules import CharacterType
-from dbconnections.previews import PREVIEWS, preview
+from dbconnections.transactions import Busy
 
 __all__ = ["SendPasswordResetMixin"]
 
@@ -53,7 +56,7 @@ def until_busy(
     try:
         for thing in objects:
             outcomes.append(act(thing))  # noqa: PERF401 (to be read after an error)
-    except tickets.Busy:
+    except Busy:
         first, *others = objects[len(outcomes) :]
         who = f"{first}, …" if others else str(first)
         messages.error(request, f"{who}: {_('Nothing was changed. Try again in a moment.')}")
@@ -88,6 +91,8 @@ class PreviewsBrand:
         return [path("<path:object_id>/preview/<slug:name>/", view, name=name), *urls]
 
     def preview_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        from dbconnections.previews import PREVIEWS, preview
+
         branded = self.get_object(request, object_id)  # type: ignore[attr-defined]
         if not self.has_view_or_change_permission(request, branded):  # type: ignore[attr-defined]
             raise PermissionDenied
@@ -105,6 +110,8 @@ class PreviewsBrand:
 
     @admin.display(description=_("Preview, as saved"))
     def preview(self, branded: Any) -> str:
+        from dbconnections.previews import PREVIEWS
+
         if branded.pk is None:
             return str(_("Shown once this is saved."))
         name = f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_preview"
@@ -484,15 +491,17 @@ class ResetTicketAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Send again"), permissions=["act"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[ResetTicket]) -> None:
-        outcomes = until_busy(request, delivery.send_again, queryset)
+        from dbconnections.delivery import send_again
+
+        outcomes = until_busy(request, send_again, queryset)
         message = ngettext("%d mail is on its way.", "%d mails are on their way.", sum(outcomes))
         self._report(request, message, outcomes)
 
     @admin.action(description=_("Revoke"), permissions=["act"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ResetTicket]) -> None:
-        outcomes = until_busy(
-            request, lambda ticket: tickets.revoke(ticket.pk, "administrator"), queryset
-        )
+        from dbconnections.tickets import revoke
+
+        outcomes = until_busy(request, lambda ticket: revoke(ticket.pk, "administrator"), queryset)
         message = ngettext("%d ticket was revoked.", "%d tickets were revoked.", sum(outcomes))
         self._report(request, message, outcomes)
 
@@ -597,6 +606,9 @@ class SendPasswordResetMixin:
 
     def _request_reset(self, request: HttpRequest, user: Any, pair: Any) -> bool:
         """Request a reset; return False for a user known not to get one."""
+        from dbconnections import tickets
+        from dbconnections.accounts import ModelUserStore, get_store
+
         store = get_store(pair.connection.user_store)
         email = getattr(user, user.get_email_field_name(), "") or ""
         if isinstance(store, ModelUserStore):

@@ -16,7 +16,7 @@ class DbConnectionsConfig(AppConfig):
         from django.conf import settings
         from django.db.models.signals import post_delete
 
-        from dbconnections import audit, checks, delivery  # noqa: F401
+        from dbconnections import audit, checks, wake_ups  # noqa: F401
         from dbconnections.passwords.validators import forget_user
 
         # Of the user model alone: a receiver for all would slow every model's deletion.

@@ -1,4 +1,8 @@
-"""System checks: what is missing, contradictory or dangerous, before anyone finds out."""
+"""System checks: what is missing, contradictory or dangerous, before anyone finds out.
+
+What a check needs is imported in it where nothing else does at the start of a process, which
+registers the checks, but need not run them.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,15 +20,12 @@ from django.db import DatabaseError, router
 from django.http.request import split_domain_port, validate_host
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import BasePermission
 
 from dbconnections import branding
-from dbconnections.accounts import get_store
 from dbconnections.conf import all_settings, configured, settings
 from dbconnections.models import AllowedOrigin, Client, Connection, enabled_pairs
 from dbconnections.passwords import policy_of
-from dbconnections.tickets import database
+from dbconnections.transactions import database
 from dbconnections.validators import is_origin, validate_logo
 
 DAY = timedelta(hours=24)
@@ -105,6 +106,8 @@ def check_base_url(**kwargs: Any) -> Iterable[CheckMessage]:
 @register("dbconnections")
 def check_user_stores(**kwargs: Any) -> Iterable[CheckMessage]:
     """Every configured store can be made."""
+    from dbconnections.accounts import get_store
+
     if not _is_valid("USER_STORES"):
         return
     for name in settings.USER_STORES:
@@ -211,6 +214,9 @@ def check_urls(**kwargs: Any) -> Iterable[CheckMessage]:
 @register("dbconnections")
 def check_ticket_api(**kwargs: Any) -> Iterable[CheckMessage]:
     """Who may ask for tickets can be told, and where these may lead back to."""
+    from rest_framework.authentication import BaseAuthentication
+    from rest_framework.permissions import BasePermission
+
     kinds: dict[str, type] = {
         "MANAGEMENT_AUTHENTICATION_CLASSES": BaseAuthentication,
         "MANAGEMENT_PERMISSION_CLASSES": BasePermission,

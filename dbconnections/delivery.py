@@ -21,9 +21,8 @@ from uuid import UUID, uuid4
 
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import close_old_connections, connections, transaction
+from django.db import close_old_connections, connections
 from django.db.models import F, Q
-from django.dispatch import receiver
 
 from dbconnections import mail, signals, tickets
 from dbconnections.accounts import Account, canonical, get_store
@@ -40,7 +39,8 @@ from dbconnections.failures import (
     is_unanswered,
 )
 from dbconnections.models import ResetTicket, TicketState, whole_ticket
-from dbconnections.tickets import database, retrying, writing
+from dbconnections.transactions import database, retrying, writing
+from dbconnections.wake_ups import wake_after_commit
 
 __all__ = ["deliver_due"]
 
@@ -366,28 +366,6 @@ def log_failure(
 def _close_quietly(mailer: BaseEmailBackend) -> None:
     with contextlib.suppress(Exception):
         mailer.close()
-
-
-# Waking up
-
-
-@receiver([signals.reset_requested, signals.password_changed])
-def wake_after_commit(**kwargs: object) -> None:
-    """Have due mails delivered soon, once what makes them due is committed.
-
-    Losing every wake-up loses no mail: the next one, or the command, finds what is due.
-    """
-    transaction.on_commit(_wake, using=database(), robust=True)
-
-
-def _wake() -> None:
-    match settings.WAKE_UP:
-        case "thread":
-            delivery_thread.wake()
-        case "task":
-            from dbconnections.tasks import enqueue
-
-            enqueue()
 
 
 class DeliveryThread:

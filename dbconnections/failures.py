@@ -16,7 +16,7 @@ from types import ModuleType
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 
-from dbconnections import tickets
+from dbconnections.transactions import Busy
 
 
 class Failure(Enum):
@@ -68,7 +68,7 @@ def classify(error: Exception) -> Failure:
             return _final_if(all(_is_final(*reply) for reply in recipients.values()))
         case smtplib.SMTPDataError(smtp_code=code, smtp_error=text):
             return _final_if(_is_final(code, text))
-        case OSError() | OperationalError() | InterfaceError() | tickets.Busy():
+        case OSError() | OperationalError() | InterfaceError() | Busy():
             # Every other error of smtplib among them, at connecting, HELO, log-in or MAIL FROM:
             # whatever its code, it is about the sender.
             return Failure.TRANSIENT

@@ -1,18 +1,17 @@
 """Statements that Django compiles once, not at each use.
 
-A request makes two, the same each time but for the values. To compile them takes Django longer
-than everything else a request does (docs/benchmarks.md). What is compiled here is what the ORM
-would have run; places for values are marked, and filled when it is run.
+A request makes two, and setting a password two, the same each time but for the values. To compile
+them takes Django longer than everything else a request does (docs/benchmarks.md). What is compiled
+here is what the ORM would have run; places for values are marked, and filled when it is run.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connections, models, router, transaction
 from django.db.models.expressions import Expression
 from django.db.models.signals import post_save, pre_save
-from django.db.models.sql import InsertQuery
+from django.db.models.sql import InsertQuery, UpdateQuery
 
 M = TypeVar("M", bound=models.Model)
 
@@ -43,8 +42,7 @@ def _filled(parameters: Iterable[Any], values: Mapping[str, Any], connection: An
     ]
 
 
-@dataclass(frozen=True)
-class _Related:
+class _Related(NamedTuple):
     """What `select_related` reads along: a model, where its columns are, and who gets it."""
 
     model: type[models.Model]
@@ -55,8 +53,7 @@ class _Related:
     give_back: Callable[[Any, Any], None]
 
 
-@dataclass(frozen=True)
-class _Selection:
+class _Selection(NamedTuple):
     """A compiled SELECT; nothing in it belongs to one database connection."""
 
     sql: str
@@ -67,7 +64,7 @@ class _Selection:
     attributes: list[str]
     """Of the model, which has the first of the columns."""
 
-    related: list["_Related"]
+    related: list[_Related]
     annotations: dict[str, int]
 
 
@@ -211,4 +208,47 @@ class PreparedInsert(Generic[M]):
         query = InsertQuery(self.model)
         query.insert_values(fields, [template])
         [(sql, parameters)] = query.get_compiler(using=alias).as_sql()
+        return sql, tuple(parameters)
+
+
+class PreparedUpdate(Generic[M]):
+    """An UPDATE of a model's rows, and with it the one test of whether they are as they should be.
+
+    ``build`` makes the ``QuerySet`` of the rows from parameters given by name, ``fields`` are their
+    types, and ``columns`` are the values or expressions to set. The SQL must be the same whatever
+    the parameters say; none is None.
+    """
+
+    def __init__(
+        self,
+        model: type[M],
+        build: Callable[..., models.QuerySet[M]],
+        columns: Mapping[str, Any],
+        **fields: Any,
+    ) -> None:
+        self.model = model
+        self.build = build
+        self.columns = columns
+        self.fields = fields
+        self._plans: dict[tuple[str, str], tuple[str, tuple[Any, ...]]] = {}
+
+    def run(self, **parameters: Any) -> int:
+        """Update as ``build(**parameters).update(**columns)`` does; return how many rows."""
+        alias = router.db_for_write(self.model)
+        connection = connections[alias]
+        key = (alias, connection.vendor)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._compile(alias)
+        sql, parameters_of_sql = plan
+        filled = _filled(parameters_of_sql, parameters, connection)
+        with transaction.mark_for_rollback_on_error(alias), connection.cursor() as cursor:
+            cursor.execute(sql, filled)
+            return int(cursor.rowcount)
+
+    def _compile(self, alias: str) -> tuple[str, tuple[Any, ...]]:
+        places = {name: Place(name, field) for name, field in self.fields.items()}
+        query: Any = self.build(**places).query.chain(UpdateQuery)
+        query.add_update_values(self.columns)
+        sql, parameters = query.get_compiler(using=alias).as_sql()
         return sql, tuple(parameters)

@@ -10,7 +10,7 @@ from django.db import connections
 from dbconnections.clock import DatabaseNow
 from dbconnections.conf import settings
 from dbconnections.models import PasswordHistory, ResetTicket, ResetTicketQuerySet
-from dbconnections.tickets import database
+from dbconnections.transactions import database
 
 __all__ = ["purge"]
 

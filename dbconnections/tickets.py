@@ -8,17 +8,14 @@ Nothing else changes a ticket's state; what is delivery's own is when to try nex
 and when a mail went out.
 """
 
-import random
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import OperationalError, models, router, transaction
+from django.db import models
 from django.db.models import F, Max, Q, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan
@@ -40,10 +37,9 @@ from dbconnections.models import (
 )
 from dbconnections.passwords.breaches import check_breaches
 from dbconnections.passwords.history import check_history, remember
-from dbconnections.prepared import PreparedInsert
+from dbconnections.prepared import PreparedInsert, PreparedUpdate
 from dbconnections.secret import Secret
-
-T = TypeVar("T")
+from dbconnections.transactions import retrying, writing
 
 
 class Reason(models.TextChoices):
@@ -91,10 +87,6 @@ class Taken(Exception):
 
 class WrongRetype(Exception):
     """The password typed again is not the one sent with the request; the ticket lives on."""
-
-
-class Busy(Exception):
-    """The database could not decide in time; nothing was changed, trying again may help."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -425,17 +417,7 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
     with writing():
         # First and alone: of any number of concurrent attempts the database lets one through.
         # Reading first and writing then would let all through that read in between.
-        used = _close(
-            ResetTicket.objects.redeemable().filter(pk=ticket.pk),
-            used_at=DatabaseNow(),
-            opened_at=_FIRST_OPENED,
-            # Due again, for the mail that tells of the change.
-            due_at=DatabaseNow(),
-            attempts=0,
-            unanswered=0,
-            last_error="",
-        )
-        if not used:
+        if not _use.run(pk=ticket.pk):
             # Refuses with the reason; if it finds none, the UPDATE still has the last word.
             _open(ticket.pk)
             raise TicketRefused(Reason.CLOSED, ticket)
@@ -558,31 +540,12 @@ def supersede(newer: ResetTicket, account_id: str) -> None:
     Called when the newer mail has been handed over, not when it is asked for: a request that
     is suppressed or cannot be delivered must not take a working link away.
     """
-    others = ResetTicket.objects.of_account(account_id, newer.connection.user_store)
-    older = others.open().filter(requested_at__lte=newer.requested_at).exclude(pk=newer.pk)
-    _close(older, superseded_at=DatabaseNow())
-
-
-def database() -> str:
-    """Return the alias of the database that tickets are written to."""
-    return router.db_for_write(ResetTicket)
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """Open a transaction that is going to write.
-
-    SQLite lets such a one wait for its turn only if it says so at its start. One that reads
-    first, as Django opens them by default, fails with "database is locked" when it comes to write.
-    """
-    connection: Any = transaction.get_connection(database())
-    with ExitStack() as stack:
-        if connection.vendor == "sqlite":
-            connection.ensure_connection()  # which sets the mode as configured
-            stack.callback(setattr, connection, "transaction_mode", connection.transaction_mode)
-            connection.transaction_mode = "IMMEDIATE"
-        stack.enter_context(transaction.atomic(using=database()))
-        yield
+    _supersede.run(
+        account_id=account_id,
+        user_store=newer.connection.user_store,
+        requested_at=newer.requested_at,
+        pk=newer.pk,
+    )
 
 
 _FIRST_OPENED = Coalesce("opened_at", DatabaseNow())
@@ -622,9 +585,47 @@ _ENDED = {
 }
 
 
+# What ends a ticket: the secret is erased, what was to be sent is stopped.
+_CLOSED = {"sealed_password": "", "due_at": None, "claim": None}
+
+
 def _close(tickets: ResetTicketQuerySet, **columns: Any) -> int:
-    """End tickets in one UPDATE: stamp the end, erase the secret, stop what was to be sent."""
-    return tickets.update(**{"sealed_password": "", "due_at": None, "claim": None, **columns})
+    """End tickets in one UPDATE, which stamps how."""
+    return tickets.update(**{**_CLOSED, **columns})
+
+
+_use = PreparedUpdate(
+    ResetTicket,
+    lambda pk: ResetTicket.objects.redeemable().filter(pk=pk),
+    {
+        **_CLOSED,
+        "used_at": DatabaseNow(),
+        "opened_at": _FIRST_OPENED,
+        # Due again, for the mail that tells of the change.
+        "due_at": DatabaseNow(),
+        "attempts": 0,
+        "unanswered": 0,
+        "last_error": "",
+    },
+    pk=models.UUIDField(),
+)
+
+
+def _older(account_id: str, user_store: str, requested_at: datetime, pk: UUID) -> Any:
+    """Return an account's open tickets, but one, that were requested no later than it."""
+    others = ResetTicket.objects.of_account(account_id, user_store).open()
+    return others.filter(requested_at__lte=requested_at).exclude(pk=pk)
+
+
+_supersede = PreparedUpdate(
+    ResetTicket,
+    _older,
+    {**_CLOSED, "superseded_at": DatabaseNow()},
+    account_id=models.CharField(),
+    user_store=models.CharField(),
+    requested_at=models.DateTimeField(),
+    pk=models.UUIDField(),
+)
 
 
 def _has_newer(ticket: ResetTicket, account: Account) -> bool:
@@ -719,20 +720,6 @@ def _account(ticket: ResetTicket, *, for_update: bool = False) -> Account:
     if ticket.handed_over_at and not ticket.may_open_staff and store.is_privileged(account):
         raise TicketRefused(Reason.CLOSED, ticket)
     return account
-
-
-def retrying(change: Callable[[], T], attempts: int = 3) -> T:
-    """Run a transaction again when the database gave it up: deadlock, serialization, lock."""
-    attempt = 1
-    while True:
-        try:
-            return change()
-        except OperationalError as error:
-            # Inside somebody else's transaction a second attempt could only fail as well.
-            if attempt == attempts or transaction.get_connection(database()).in_atomic_block:
-                raise Busy from error
-        time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 (spreads load only)
-        attempt += 1
 
 
 def _forget_expressions(ticket: ResetTicket) -> None:

@@ -4,6 +4,8 @@ Only imported where anymail is installed. ``post_send`` tells what the provider 
 ``tracking`` what its webhooks report, once the site includes anymail's URLs. A report is taken
 for a ticket only by its message ID or by the metadata that the mail itself carried, and only for
 the address it went to; it never changes whether a link works.
+
+Tickets and delivery are imported in the receivers: every process reads this module when it starts.
 """
 
 import logging
@@ -18,9 +20,7 @@ from django.core.mail import EmailMessage
 from django.dispatch import receiver
 from django.utils.encoding import punycode
 
-from dbconnections import tickets
 from dbconnections.accounts import canonical
-from dbconnections.delivery import log_failure
 from dbconnections.models import ResetTicket
 
 # Of what the receiving server said, only its codes are kept: its text may quote the mail, link and
@@ -39,15 +39,18 @@ def note_accepted(message: EmailMessage, status: Any, **kwargs: object) -> None:
 
     Raises nothing: anymail would pass it on, and a mail that is out would be sent once more.
     """
+    from dbconnections.delivery import log_failure
+    from dbconnections.tickets import report
+
     failure: Exception | None = None
     try:
         ticket_id = _ticket_named_by(getattr(message, "metadata", None))
         if ticket_id is None:
             return
         if isinstance(status.message_id, str | int):
-            tickets.report(ticket_id, "accepted", message_id=str(status.message_id)[:255])
+            report(ticket_id, "accepted", message_id=str(status.message_id)[:255])
         if status.status and status.status <= {"invalid", "rejected"}:
-            tickets.report(ticket_id, "rejected", reason=" ".join(status.status - {"rejected"}))
+            report(ticket_id, "rejected", reason=" ".join(status.status - {"rejected"}))
     except Exception as error:
         failure = error
     if failure:
@@ -57,9 +60,11 @@ def note_accepted(message: EmailMessage, status: Any, **kwargs: object) -> None:
 @receiver(tracking)
 def note_event(event: AnymailTrackingEvent, **kwargs: object) -> None:
     """Note an event of a provider's webhook. An error is raised: the provider will try again."""
+    from dbconnections.tickets import report
+
     if (outcome := _outcome_of(event)) and (ticket := _ticket_of(event)):
         reason = "" if outcome == "delivered" else _reason_of(event)
-        tickets.report(ticket.pk, outcome, reason=reason, age=_age_of(event))
+        report(ticket.pk, outcome, reason=reason, age=_age_of(event))
 
 
 def _outcome_of(event: AnymailTrackingEvent) -> str:

@@ -7,7 +7,7 @@ from dbconnections.api.base import Endpoint, NothingHere
 from dbconnections.api.management import PasswordChangeTicketView
 from dbconnections.api.views import ChangePasswordView
 from dbconnections.pages import asking, views
-from dbconnections.tickets import database
+from dbconnections.transactions import database
 
 app_name = "dbconnections"
 

@@ -29,6 +29,7 @@ from dbconnections.delivery import deliver_due
 from dbconnections.models import Client, Connection, ResetTicket
 from dbconnections.passwords import PasswordRefused
 from dbconnections.secret import Secret
+from dbconnections.transactions import Busy
 from tests.factories import MailedTicketFactory, ResetTicketFactory
 from tests.support.mail import link_in
 from tests.support.pages import submit
@@ -576,9 +577,9 @@ def test_no_exception_says_a_password(retyped, jane, monkeypatch):
     for refusal, given in {
         PasswordRefused: {"password": Secret(CANARY)},
         tickets.WrongRetype: {"retyped": Secret(CANARY)},
-        tickets.Busy: {"retyped": NEW},
+        Busy: {"retyped": NEW},
     }.items():
-        if refusal is tickets.Busy:
+        if refusal is Busy:
             monkeypatch.setattr(ModelUserStore, "set_password", fail)
         with pytest.raises(refusal) as refused:
             tickets.redeem(retyped.pk, **given)

@@ -27,6 +27,7 @@ from dbconnections.accounts import ModelUserStore
 from dbconnections.delivery import deliver_due, delivery_thread, next_due, send_again, status
 from dbconnections.models import Client, Connection, ResetTicket, TicketState
 from dbconnections.secret import Secret
+from dbconnections.transactions import Busy
 from tests.factories import (
     ClientFactory,
     ConnectionFactory,
@@ -597,7 +598,7 @@ def test_database_that_gives_up_once_costs_no_mail_and_none_twice(jane, app, con
         with database.execute_wrapper(give_up_once):
             try:
                 deliver_due()
-            except (OperationalError, tickets.Busy):
+            except (OperationalError, Busy):
                 assert mail.outbox == []
         make_due()
         deliver_due()
@@ -786,7 +787,7 @@ def test_link_that_could_not_be_noted_outlives_the_refusal_of_its_retry(sink, du
     """The mail is out, whatever the database says of it."""
 
     def busy(*arguments):
-        raise tickets.Busy
+        raise Busy
 
     with monkeypatch.context() as patch:
         patch.setattr(delivery, "_note_sent", busy)

@@ -13,7 +13,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 from django.template import TemplateSyntaxError
 
-from dbconnections import tickets
 from dbconnections.failures import (
     Failure,
     NotSent,
@@ -22,6 +21,7 @@ from dbconnections.failures import (
     describe,
     is_unanswered,
 )
+from dbconnections.transactions import Busy
 
 GONE, BUSY = (550, b"jane@example.com unknown"), (451, b"jane@example.com: later")
 
@@ -64,7 +64,7 @@ TRANSIENT = [
     (ssl.SSLCertVerificationError("expired"), "SSLCertVerificationError"),
     (OperationalError("locked"), "OperationalError"),
     (InterfaceError("closed"), "InterfaceError"),
-    (tickets.Busy(), "Busy"),
+    (Busy(), "Busy"),
     (ImproperlyConfigured("BASE_URL"), "ImproperlyConfigured"),
     (anymail.AnymailConfigurationError("no key"), "AnymailConfigurationError"),
     (anymail.AnymailAPIError("unparsable"), "AnymailAPIError"),

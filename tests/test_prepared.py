@@ -6,13 +6,14 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.db.models import CharField
+from django.db.models import CharField, DateTimeField, F, UUIDField
 from django.db.models.signals import post_save, pre_save
+from django.utils import timezone
 
 from dbconnections import prepared
 from dbconnections.clock import DatabaseNow
 from dbconnections.models import Client, Connection, ResetTicket, asking, whole_ticket
-from dbconnections.prepared import PreparedInsert, PreparedQuery
+from dbconnections.prepared import PreparedInsert, PreparedQuery, PreparedUpdate
 from tests.factories import AllowedOriginFactory, ClientFactory, ConnectionFactory
 
 pytestmark = pytest.mark.django_db
@@ -168,5 +169,45 @@ def test_insert_that_fails_leaves_the_transaction_to_be_rolled_back(app):
     with transaction.atomic():
         with pytest.raises(IntegrityError):
             insert.run(ticket(app, email=""), kind="due")
+        assert connection.needs_rollback
+        transaction.set_rollback(True)
+
+
+def test_update_changes_what_the_orm_changes(app):
+    tickets = [ticket(app, account=account) for account in ("1", "1", "2", "%s", "")]
+    for new in tickets:
+        new.save()
+    columns = {"attempts": F("attempts") + 1, "last_error": "100 %s", "claim": None}
+    built = []
+
+    def build(account: str, before: Any, pk: Any) -> Any:
+        built.append(account)
+        rows = ResetTicket.objects.open().serving()
+        return rows.filter(account=account, requested_at__lte=before).exclude(pk=pk)
+
+    update = PreparedUpdate(
+        ResetTicket, build, columns, account=CharField(), before=DateTimeField(), pk=UUIDField()
+    )
+    now = timezone.now() + timedelta(minutes=1)
+    for account in ("1", "2", "%s", "missing"):
+        found = {"account": account, "before": now, "pk": tickets[0].pk}
+        expected = set(build(**found).values_list("pk", flat=True))
+        assert update.run(**found) == len(expected)
+        changed = ResetTicket.objects.filter(attempts=1, last_error="100 %s")
+        assert set(changed.values_list("pk", flat=True)) == expected
+        changed.update(attempts=0)
+    assert built.count("1") == 1  # by this test, to compare; the update's was built of places
+    assert update.run(account="1", before=now - timedelta(days=1), pk=uuid4()) == 0
+
+
+def test_update_that_fails_leaves_the_transaction_to_be_rolled_back(app):
+    new = ticket(app)
+    new.save()
+    update = PreparedUpdate(
+        ResetTicket, lambda pk: ResetTicket.objects.filter(pk=pk), {"email": ""}, pk=UUIDField()
+    )
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            update.run(pk=new.pk)
         assert connection.needs_rollback
         transaction.set_rollback(True)

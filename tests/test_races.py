@@ -20,6 +20,7 @@ from dbconnections import tickets
 from dbconnections.delivery import deliver_due
 from dbconnections.models import ResetTicket
 from dbconnections.secret import Secret
+from dbconnections.transactions import Busy
 from tests.factories import MailedTicketFactory, ResetTicketFactory
 from tests.support import processes
 from tests.support.mail import send_through
@@ -54,7 +55,7 @@ def redeem(ticket_id: str, password: str) -> bool:
             tickets.redeem(UUID(ticket_id), password=Secret(password))
         except tickets.TicketRefused:
             return False
-        except tickets.Busy:
+        except Busy:
             continue
         return True
 

@@ -33,8 +33,15 @@ def at_start() -> set[str]:
 
 @pytest.mark.parametrize("library", ["cryptography", "limits", "redis", "pwned_passwords_django"])
 def test_library_is_not_loaded_at_start(at_start, library):
-    assert "dbconnections.tickets" in at_start
+    assert "dbconnections.models" in at_start
     assert library not in at_start
+
+
+@pytest.mark.parametrize("module", ["delivery", "mail", "pages"])
+def test_module_is_not_loaded_at_start(at_start, module):
+    """Of a process that serves something else, or runs a command."""
+    assert {"dbconnections.admin", "dbconnections.tracking", "dbconnections.wake_ups"} <= at_start
+    assert f"dbconnections.{module}" not in at_start
 
 
 def test_optional_packages_are_not_needed(settings, monkeypatch):
@@ -59,3 +66,5 @@ def test_libraries_are_loaded_once_needed():
     seal += "; from dbconnections.secret import Secret"
     seal += "; links.seal(Secret('x'), uuid4()); throttling.count('x', '1/minute', 'key')"
     assert {"cryptography", "limits"} <= loaded(seal)
+    used = loaded("from dbconnections import delivery; import dbconnections.urls")
+    assert {f"dbconnections.{module}" for module in ("delivery", "mail", "pages")} <= used

@@ -20,7 +20,8 @@ from dbconnections.delivery import deliver_due
 from dbconnections.models import Client, Connection, ResetTicket
 from dbconnections.passwords import PasswordRefused
 from dbconnections.secret import Secret
-from dbconnections.tickets import Busy, Reason, ResetRequest, TicketRefused, WrongRetype
+from dbconnections.tickets import Reason, ResetRequest, TicketRefused, WrongRetype
+from dbconnections.transactions import Busy, writing
 from tests.factories import PASSWORD, MailedTicketFactory, ResetTicketFactory, UserFactory
 from tests.support.time import let_pass
 
@@ -608,7 +609,7 @@ def test_transaction_that_will_write_says_so_to_sqlite_at_once(monkeypatch):
     is_sqlite = connection.vendor == "sqlite"
     if is_sqlite:
         monkeypatch.setattr(connection, "transaction_mode", None)
-    with CaptureQueriesContext(connection) as captured, tickets.writing():
+    with CaptureQueriesContext(connection) as captured, writing():
         list(ResetTicket.objects.all())
     begun = [query["sql"] for query in captured if query["sql"].startswith("BEGIN")]
     assert ("BEGIN IMMEDIATE" in begun) == is_sqlite

@@ -19,6 +19,7 @@ from dbconnections import signals, tickets
 from dbconnections.delivery import deliver_due, send_again
 from dbconnections.models import ResetTicket, TicketState
 from dbconnections.secret import Secret
+from dbconnections.transactions import Busy
 from tests.factories import MailedTicketFactory, ResetTicketFactory, UserFactory
 from tests.support.mail import send_through
 from tests.support.time import let_pass
@@ -601,7 +602,7 @@ def test_provider_tries_again_when_its_report_could_not_be_noted(
     client.raise_request_exception = False
 
     def fail(*args, **kwargs):
-        raise tickets.Busy
+        raise Busy
 
     with monkeypatch.context() as patched:
         patched.setattr(tickets, "report", fail)

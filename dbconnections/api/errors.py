@@ -19,7 +19,7 @@ from rest_framework.views import set_rollback
 
 from dbconnections.passwords import PasswordRefused
 from dbconnections.throttling import Allowance
-from dbconnections.tickets import Busy
+from dbconnections.transactions import Busy
 
 NAMES = {
     400: "BadRequestError",

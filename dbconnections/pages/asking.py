@@ -18,6 +18,7 @@ from dbconnections.models import Client, Connection, ResetTicket, enabled_pairs
 from dbconnections.pages.forms import AskForm
 from dbconnections.pages.views import Page
 from dbconnections.throttling import Allowance, client_ip, count_caller, count_request
+from dbconnections.transactions import retrying
 from dbconnections.validators import printable, validate_connection_name, validate_identifier
 
 
@@ -72,7 +73,7 @@ class AskPage(Page):
         # Compared once more: some databases ignore letter case, an identifier does not.
         found = [
             (pair.client, pair.connection)
-            for pair in tickets.retrying(lambda: list(pairs))
+            for pair in retrying(lambda: list(pairs))
             if pair.client.client_id == client_id and name in ("", pair.connection.name)
         ]
         open_ = [pair for pair in found if not pair[1].disable_self_service_change_password]

@@ -47,6 +47,7 @@ from dbconnections.pages.headers import protect
 from dbconnections.pages.rules import shown_rules
 from dbconnections.throttling import Allowance, client_ip, count, network
 from dbconnections.tickets import Reason, TicketRefused
+from dbconnections.transactions import Busy
 from dbconnections.validators import printable
 
 # "token" in the name has Django, and most trackers, leave the value out of error reports.
@@ -116,7 +117,7 @@ class Page(View):
                 if isinstance(response, Forged | Unreadable):
                     response = self.once_more(request, response.status_code, response.problem)
                     is_refused = True
-            except tickets.Busy:
+            except Busy:
                 response = self.busy()
             if isinstance(response, TemplateResponse):
                 response.render()

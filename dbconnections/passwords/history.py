@@ -44,8 +44,10 @@ def remember(connection: Connection, account_id: str, hash_: str, *, is_new: boo
     Of one that ``is_new`` not, nobody knows since when it has been in use.
     """
     size = connection.password_history_size
+    if not size or not hash_:
+        return
     known = PasswordHistory.objects.of(connection, account_id)
-    if not size or not hash_ or known.filter(password=hash_).exists():
+    if known.filter(password=hash_).exists():
         return
     PasswordHistory.objects.create(
         connection=connection,

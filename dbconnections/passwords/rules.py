@@ -195,10 +195,15 @@ class ContainsAtLeast(Rule):
 
 
 @dataclass(frozen=True)
-class NoIdentical(Rule):
-    """No longer run of one UTF-16 code unit: password-sheriff's ``identicalChars``."""
+class NoLongerRun(Rule):
+    """No more than so many characters in a row that go together; Auth0's is always two."""
 
     most: int = 2
+
+
+class NoIdentical(NoLongerRun):
+    """No longer run of one UTF-16 code unit: password-sheriff's ``identicalChars``."""
+
     code = "identicalChars"
     message = 'No more than %d identical characters in a row (e.g., "%s" not allowed)'
 
@@ -218,14 +223,12 @@ class NoIdentical(Rule):
         }
 
 
-@dataclass(frozen=True)
-class NoSequential(Rule):
+class NoSequential(NoLongerRun):
     """No longer run of ASCII letters or digits that go up or down one by one.
 
     password-sheriff's ``sequentialChars``. By code point, so `Z` does not follow `a`, nor `A` `9`.
     """
 
-    most: int = 2
     code = "sequentialChars"
     message = 'No more than %d sequential alphanumeric characters (e.g., "%s" not allowed)'
 
@@ -246,27 +249,8 @@ class NoSequential(Rule):
 
 
 @dataclass(frozen=True)
-class MaxBytes(Rule):
-    """At most so many bytes in UTF-8; bcrypt reads no more: password-sheriff's ``maxLength``."""
-
-    most: int = BCRYPT_BYTES
-    code = "maxLength"
-    message = "Maximum password length exceeded"
-
-    @property
-    def format(self) -> tuple[int, ...]:
-        return (self.most,)
-
-    def is_met(self, password: str) -> bool:
-        return 0 < len(password.encode("utf-8", "surrogatepass")) <= self.most
-
-    def sentence(self) -> str:
-        return _("At most %d bytes, which is as many plain letters.") % self.most
-
-
-@dataclass(frozen=True)
-class MaxCharacters(Rule):
-    """At most so many characters; not Auth0's, but told in the words it has for bytes."""
+class MaxLength(Rule):
+    """No longer than so much, counted one way or another: password-sheriff's ``maxLength``."""
 
     most: int
     code = "maxLength"
@@ -275,6 +259,20 @@ class MaxCharacters(Rule):
     @property
     def format(self) -> tuple[int, ...]:
         return (self.most,)
+
+
+class MaxBytes(MaxLength):
+    """At most so many bytes in UTF-8, as bcrypt reads no more."""
+
+    def is_met(self, password: str) -> bool:
+        return 0 < len(password.encode("utf-8", "surrogatepass")) <= self.most
+
+    def sentence(self) -> str:
+        return _("At most %d bytes, which is as many plain letters.") % self.most
+
+
+class MaxCharacters(MaxLength):
+    """At most so many characters; not Auth0's, but told in the words it has for bytes."""
 
     def is_met(self, password: str) -> bool:
         return len(password) <= self.most

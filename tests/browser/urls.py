@@ -5,9 +5,9 @@ import time
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from dbconnections import tickets
 from dbconnections.pages.views import Page
 from dbconnections.throttling import Allowance
+from dbconnections.transactions import Busy
 from example_project.urls import urlpatterns as site
 
 
@@ -19,7 +19,7 @@ class TooManyView(Page):
 
 class BusyView(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
-        raise tickets.Busy
+        raise Busy
 
 
 urlpatterns = [

@@ -16,7 +16,8 @@ from django.db import OperationalError
 from dbconnections.accounts import get_store
 from dbconnections.delivery import deliver_due
 from dbconnections.secret import Secret
-from dbconnections.tickets import Busy, TicketRefused, redeem
+from dbconnections.tickets import TicketRefused, redeem
+from dbconnections.transactions import Busy
 from tests.factories import ClientFactory, ConnectionFactory, ResetTicketFactory
 from tests.sdk.packages import program
 from tests.support.documentation import ROOT, blocks

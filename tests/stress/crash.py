@@ -23,7 +23,7 @@ from django.db.models import F
 from django.test import Client as Browser
 from django.test import override_settings
 
-from dbconnections import delivery, mail, signals
+from dbconnections import delivery, mail, signals, wake_ups
 from dbconnections.links import read_token
 from dbconnections.management.commands.deliver_reset_emails import Stop
 from dbconnections.models import ResetTicket
@@ -87,8 +87,8 @@ class Queue:
         signals.reset_requested.connect(self._put_after_commit)
 
     def _put_after_commit(self, ticket: ResetTicket, **kwargs: object) -> None:
-        # Looked up when called, as `delivery` does with its own.
-        transaction.on_commit(lambda: delivery._wake() or self._put(ticket.pk))
+        # Looked up when called, as `wake_ups` does with its own.
+        transaction.on_commit(lambda: wake_ups.wake() or self._put(ticket.pk))
 
     def _put(self, ticket_id: UUID) -> None:
         (self.directory / str(ticket_id)).touch()
@@ -240,7 +240,7 @@ class Run:
         browser = Browser()
         for number, address in enumerate(addresses, start=1):
             if number == len(addresses) and dies_before_wake_up:
-                delivery._wake = die
+                wake_ups.wake = die
             assert support.ask(browser, address).status_code == 200
         time.sleep(random.uniform(0, 0.05))
         die()
