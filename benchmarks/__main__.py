@@ -34,12 +34,12 @@ from benchmarks.sites import SITES
 
 # users, seconds of the mail server, rounds, pairs a round
 PLAN = (
-    (1_000, 0.0, 60, 5),
+    (1_000, 0.0, 60, 10),
     (1_000, 0.03, 12, 5),
-    (50_000, 0.0, 30, 5),
+    (50_000, 0.0, 30, 10),
     (50_000, 0.03, 8, 5),
 )
-SHORT_PLAN = ((1_000, 0.0, 20, 5), (1_000, 0.03, 4, 5))
+SHORT_PLAN = ((1_000, 0.0, 15, 10), (1_000, 0.03, 4, 5))
 SHORT_SITES = ("floor", "ours", "ours-thread", "ours-sealing", "django", "djoser", "allauth-link")
 
 # name: users, tickets
@@ -133,7 +133,7 @@ def grow(vendor: str, scale: float) -> dict[str, Figures]:
         for process, (users, tickets) in zip(processes.values(), growth.values(), strict=True):
             progress(f"{vendor}: {users:,} users, {tickets:,} tickets")
             process.ask("prepare", users=users, tickets=tickets, settle=False)
-        measure(processes, max(1, round(200 * scale)), 5, settle=False)
+        measure(processes, max(1, round(100 * scale)), 10, settle=False)
         # Not settled either: the worker has no index to find a million users by.
         counts = {
             name: process.ask("statements", settle=False) for name, process in processes.items()

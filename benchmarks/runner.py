@@ -16,6 +16,8 @@ from benchmarks.sites import SITES, Site
 
 ROOT = Path(__file__).parent.parent
 
+WARM_UP = 2
+
 Times = dict[str, list[list[int]]]
 """Wall and CPU nanoseconds of each request, under ``known`` and ``unknown``."""
 
@@ -86,7 +88,8 @@ def running(vendor: str, sites: dict[str, str]) -> Iterator[dict[str, Process]]:
 def measure(processes: dict[str, Process], rounds: int, pairs: int, **how: Any) -> None:
     """Ask each process in turn for some pairs, in another order each round.
 
-    Whatever the machine does meanwhile happens to all of them alike.
+    Whatever the machine does meanwhile happens to all of them alike. The first pairs of a turn are
+    not counted: they find the processor's caches full of another site.
     """
     for process in processes.values():
         process.times = {"known": [], "unknown": []}
@@ -94,5 +97,5 @@ def measure(processes: dict[str, Process], rounds: int, pairs: int, **how: Any) 
     for _round in range(rounds):
         random.shuffle(order)
         for process in order:
-            for case, times in process.ask("batch", pairs=pairs, **how).items():
+            for case, times in process.ask("batch", pairs=pairs, warm_up=WARM_UP, **how).items():
                 process.times[case] += times

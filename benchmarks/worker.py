@@ -64,18 +64,22 @@ class Worker:
         SlowBackend.delay = delay
         gc.collect()
 
-    def batch(self, pairs: int, settle: bool = True) -> dict[str, list[list[int]]]:
+    def batch(
+        self, pairs: int, settle: bool = True, warm_up: int = 0
+    ) -> dict[str, list[list[int]]]:
         """Ask so often for a user and for a stranger; return wall and CPU times of each.
 
         Nanoseconds; CPU is that of the thread that answers. Which of the two comes first
-        alternates.
+        alternates. The ``warm_up`` pairs before are not among them.
         """
         times: dict[str, list[list[int]]] = {"known": [], "unknown": []}
-        for _pair in range(pairs):
+        for pair in range(-warm_up, pairs):
             number = next(self.numbers)
             cases = ("known", "unknown") if number % 2 else ("unknown", "known")
             for case in cases:
-                times[case].append(self.ask(case, number))
+                taken = self.ask(case, number)
+                if pair >= 0:
+                    times[case].append(taken)
         if settle:
             self.settle()
         return times

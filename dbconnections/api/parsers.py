@@ -54,7 +54,7 @@ class StrictJSONParser(StrictParser):
 
     def read(self, text: str) -> dict[str, Any]:
         try:
-            body = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+            body = _decoder.decode(text)
         except (ValueError, RecursionError):
             # From None: the error quotes the body, and with it the password.
             raise InvalidRequest(_("The body is not valid JSON.")) from None
@@ -143,3 +143,7 @@ def _is_unstorable(text: str) -> bool:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+# Kept: `json.loads` makes one at each call that has a hook.
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)

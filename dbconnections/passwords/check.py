@@ -84,7 +84,8 @@ def with_site(policy: Policy) -> Policy:
         for validator in _validators()
         if type(validator) is MinimumLengthValidator
     )
-    return replace(policy, min_length=max(policy.min_length, *lengths, 0))
+    longest = max(lengths, default=0)
+    return replace(policy, min_length=longest) if longest > policy.min_length else policy
 
 
 def _validators() -> list[Any]:
