@@ -6,6 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from dbconnections.validators import UNSTORABLE
+
 # What the Deploy CLI writes in place of a value that differs from tenant to tenant.
 _PLACEHOLDER = re.compile(r"##\w+##|@@\w+@@")
 
@@ -14,9 +16,10 @@ class Fields:
     """One object of an export, with the path that leads to it.
 
     Each method returns the value of that name, or its default where it is absent or null. A value
-    of another type is a problem, in ``problems``; a placeholder of the Deploy CLI is no value, and
-    named in ``placeholders``. Neither list ever has a value in it, which may be a secret. Without
-    ``has_placeholders`` nothing is one: people may call themselves ``##me##``.
+    of another type is a problem, in ``problems``, and so is a text that no database keeps; a
+    placeholder of the Deploy CLI is no value, and named in ``placeholders``. Neither list ever has
+    a value in it, which may be a secret. Without ``of_tenant`` any text is a value: people may call
+    themselves ``##me##``, and are judged one by one.
     """
 
     def __init__(
@@ -25,10 +28,10 @@ class Fields:
         path: str,
         parent: "Fields | None" = None,
         *,
-        has_placeholders: bool = True,
+        of_tenant: bool = True,
     ) -> None:
         self.path = path
-        self.has_placeholders: bool = parent.has_placeholders if parent else has_placeholders
+        self.of_tenant: bool = parent.of_tenant if parent else of_tenant
         self.problems: list[str] = parent.problems if parent else []
         self.placeholders: list[str] = parent.placeholders if parent else []
         self._data = data
@@ -58,7 +61,9 @@ class Fields:
         return [
             item
             for index, item in enumerate(items)
-            if type(item) is str and not self._is_placeholder(f"{name}[{index}]", item)
+            if type(item) is str
+            and not self._is_placeholder(f"{name}[{index}]", item)
+            and not self._is_unstorable(f"{name}[{index}]", item)
         ]
 
     def table(self, name: str) -> "Fields":
@@ -103,15 +108,24 @@ class Fields:
         if type(value) is not type_:
             self._complain(name, wanted, value)
             return default
-        return value
+        return default if self._is_unstorable(name, value) else value
 
     def _is_placeholder(self, name: str, value: Any) -> bool:
-        if not self.has_placeholders or type(value) is not str or not _PLACEHOLDER.search(value):
+        if not self.of_tenant or type(value) is not str or not _PLACEHOLDER.search(value):
             return False
         self._read.add(name)
         path = self._path_of(name)
         if path not in self.placeholders:
             self.placeholders.append(path)
+        return True
+
+    def _is_unstorable(self, name: str, value: Any) -> bool:
+        if not self.of_tenant or type(value) is not str or not re.search(UNSTORABLE, value):
+            return False
+        self.problems.append(
+            _("%(path)s: holds a NUL character or half a surrogate pair, which cannot be kept.")
+            % {"path": self._path_of(name)}
+        )
         return True
 
     def _complain(self, name: str, wanted: str, value: Any) -> None:

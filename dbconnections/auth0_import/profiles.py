@@ -94,7 +94,7 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
     ``passwordHash``, ``identifiers``), and what Auth0 itself imports (``password_hash``).
     """
     # The Deploy CLI, which writes placeholders, exports no users.
-    fields = Fields(data, path, has_placeholders=False)
+    fields = Fields(data, path, of_tenant=False)
     losses: set[Loss] = set()
     email, is_verified = fields.text("email"), fields.flag("email_verified")
     username = fields.text("username")
@@ -128,7 +128,7 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
         is_blocked=fields.flag("blocked"),
         password=_password_of(fields, losses),
     )
-    if any(UNSTORABLE.search(str(value)) for value in vars(profile).values()):
+    if any(re.search(UNSTORABLE, str(value)) for value in vars(profile).values()):
         losses.add(Loss.UNSTORABLE)
     return ExportedUser(profile, connection, frozenset(losses)), fields.problems
 

@@ -67,11 +67,25 @@ def test_placeholder_in_a_list():
 
 def test_placeholder_is_a_text_like_any_other_where_none_is_due():
     data = {"name": "##ANN##", "list": ["@@B@@"], "in": {"c": "##C##"}, "all": [{"d": "@@D@@"}]}
-    fields = Fields(data, "line 1", has_placeholders=False)
+    fields = Fields(data, "line 1", of_tenant=False)
     assert (fields.text("name"), fields.texts("list")) == ("##ANN##", ["@@B@@"])
     assert fields.table("in").text("c") == "##C##"
     assert [inner.text("d") for inner in fields.tables("all")] == ["@@D@@"]
     assert fields.placeholders == []
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud83d"])
+def test_text_that_no_database_keeps_is_a_problem_of_a_tenant(text):
+    data = {"name": text, "list": [text, "b"], "in": {"c": text}}
+    fields = Fields(data, "tenant")
+    assert (fields.text("name"), fields.texts("list"), fields.table("in").text("c")) == (
+        "",
+        ["b"],
+        "",
+    )
+    holds = "holds a NUL character or half a surrogate pair, which cannot be kept."
+    assert fields.problems == [f"tenant.{path}: {holds}" for path in ("name", "list[0]", "in.c")]
+    assert Fields(data, "line 1", of_tenant=False).text("name") == text
 
 
 def test_what_nobody_asked_for():

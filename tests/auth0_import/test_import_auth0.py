@@ -56,6 +56,7 @@ def test_no_secret_is_printed(tenant, export, capsys):
 
 BROKEN = {
     "configuration": ("clients: [{name: 7}]", [], r"clients\[0\]\.name: must be a text"),
+    "NUL": (r'clients: [{name: "a\0b"}]', [], r"clients\[0\]\.name: holds a NUL character"),
     "types": (None, [user(email=7)], r"line 1\.email: must be a text"),
     "last line": (None, [user(), '{"email": "bob@exa'], "line 2: this is not one JSON object"),
 }
