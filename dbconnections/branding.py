@@ -1,5 +1,6 @@
 """Whom a page or a mail is from: name, logo, colours, support and terms."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -139,7 +140,7 @@ def _logo_url(source: Mapping[str, Any]) -> str:
     """Return the address a logo is loaded from; empty where it may not or cannot be."""
     logo = _text(source, "logo")
     try:
-        if STATIC_IMAGE.fullmatch(logo):
+        if re.fullmatch(STATIC_IMAGE, logo):
             return static(logo)
         # Judged anew: its origin ends up in a header, and its host may have been taken from the
         # setting since it was saved.

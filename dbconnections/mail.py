@@ -80,7 +80,7 @@ def _message(
         }
         subject = _render(f"{name}_subject.txt", ticket, context)
         message = EmailMultiAlternatives(
-            subject=" ".join(CONTROL_CHARACTERS.sub(" ", subject).split()),
+            subject=" ".join(re.sub(CONTROL_CHARACTERS, " ", subject).split()),
             # What a template leaves out for lack of a value leaves its blank lines behind.
             body=_BLANK_LINES.sub("\n\n", _render(f"{name}.txt", ticket, context)),
             from_email=settings.FROM_EMAIL or None,

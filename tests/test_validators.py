@@ -1,5 +1,7 @@
 """Identifiers, origins, ways back, colours and logos."""
 
+import re
+
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -274,7 +276,7 @@ def test_printable(text, expected):
 
 
 def test_control_characters():
-    found = {code for code in range(0x110000) if CONTROL_CHARACTERS.match(chr(code))}
+    found = {code for code in range(0x110000) if re.match(CONTROL_CHARACTERS, chr(code))}
     assert found == {
         *range(0x20),
         *range(0x7F, 0xA0),

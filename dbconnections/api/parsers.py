@@ -7,6 +7,7 @@ wrapped as soon as it is read, before any frame of the framework can show it in 
 
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, NoReturn
 from urllib.parse import parse_qsl
@@ -138,7 +139,7 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_unstorable(text: str) -> bool:
-    return UNSTORABLE.search(text) is not None
+    return re.search(UNSTORABLE, text) is not None
 
 
 def _refuse_constant(name: str) -> NoReturn:
