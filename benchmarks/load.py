@@ -96,7 +96,8 @@ def main() -> None:
 def fill(name: str, address: str) -> None:
     """Make tables and users."""
     process = Process(name, address)
-    process.ask("prepare", users=USERS)
+    # Not settled: what is asked meanwhile is for a worker that is not there yet.
+    process.ask("prepare", users=USERS, settle=False)
     process.end()
 
 
