@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip -qq --no-input
 PYTEST := $(BIN)/python -m pytest --quiet -n auto --maxprocesses 4 --dist worksteal
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test lint docs messages bench lock clean port-is-free
+.PHONY: help demo test lint docs messages bench mutants lock clean port-is-free
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -44,12 +44,15 @@ messages:  ## find texts to translate and compile what is translated (needs GNU 
 bench: $(VENV)/.bench  ## compare a request with every peer's (ARGS=--short takes a minute)
 	@$(VENV)/bench/bin/python -m benchmarks$(if $(OF),.$(OF)) $(ARGS)
 
+mutants: $(VENV)/.mutation  ## see whether the tests notice changes to the code; half an hour
+	@$(BIN)/python -m tests.support.mutation $(ARGS)
+
 lock: $(VENV)/.dev  ## renew the versions that development uses
-	@$(BIN)/uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
+	@$(BIN)/uv pip compile pyproject.toml --group dev --group mutation --all-extras --universal --python-version 3.11 \
 	--no-annotate --no-header --upgrade --quiet --output-file requirements-dev.txt
 
 clean:  ## remove what these targets made, but not the demo's data in var/
-	@rm -rf $(VENV) build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist mutants htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # .venv/.GROUP stands for: that dependency group of pyproject.toml is installed.

@@ -1,10 +1,12 @@
 """Fixtures of the whole suite."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from django.http import HttpResponse
 from django.test import Client as Browser
 
@@ -13,6 +15,14 @@ from dbconnections.models import Client, Connection
 from tests.factories import ClientFactory, ConnectionFactory, UserFactory
 
 URL = "/dbconnections/change_password"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Give each of the processes that `make mutants` forks a database of its own."""
+    if "MUTANT_UNDER_TEST" in os.environ:
+        test = connections["default"].settings_dict["TEST"]
+        test["NAME"] = f"{test['NAME']}.{os.getpid()}"
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from dbconnections import links, tickets
 from dbconnections.accounts import ModelUserStore
 from dbconnections.delivery import deliver_due
-from dbconnections.models import Client, Connection, ResetTicket
+from dbconnections.models import Client, Connection, ResetTicket, TicketState
 from dbconnections.passwords import PasswordRefused
 from dbconnections.secret import Secret
 from dbconnections.tickets import Reason, ResetRequest, TicketRefused, WrongRetype
@@ -537,6 +537,17 @@ ERASERS = {
 def test_end_of_a_ticket_erases_its_given_password(sealed, jane, end):
     end(sealed, jane)
     assert columns(sealed)["sealed_password"] == ""
+
+
+@pytest.mark.django_db
+def test_ticket_is_ended_by_the_worker_that_has_it_alone():
+    claim = uuid4()
+    due = ResetTicketFactory(claim=claim)
+    before = columns(due)
+    tickets.end(due, uuid4(), TicketState.NO_ACCOUNT)
+    assert columns(due) == before
+    tickets.end(due, claim, TicketState.NO_ACCOUNT)
+    assert columns(due)["no_account_at"]
 
 
 # When the database gives up: deadlocks, serialization failures, locks
