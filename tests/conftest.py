@@ -10,7 +10,7 @@ from django.db import connections
 from django.http import HttpResponse
 from django.test import Client as Browser
 
-from dbconnections import throttling
+from dbconnections import throttling, tickets
 from dbconnections.models import Client, Connection
 from tests.factories import ClientFactory, ConnectionFactory, UserFactory
 
@@ -19,10 +19,12 @@ URL = "/dbconnections/change_password"
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """Give each of the processes that `make mutants` forks a database of its own."""
+    """Give each of the processes that `make mutants` forks a database and statements of its own."""
     if "MUTANT_UNDER_TEST" in os.environ:
         test = connections["default"].settings_dict["TEST"]
         test["NAME"] = f"{test['NAME']}.{os.getpid()}"
+        for statement in (tickets._use, tickets._supersede):
+            statement._plans.clear()  # compiled before the fork, of unchanged code
 
 
 @pytest.fixture(autouse=True)

@@ -1255,6 +1255,16 @@ def test_address_that_is_to_get_nothing_costs_the_same_for_any_number_of_account
     assert looked_at == [str(jane.pk)]
 
 
+def test_ticket_for_another_account_starts_afresh(jane, june, app, connection):
+    asked = ask_for(jane, app, connection, attempts=3, unanswered=2)
+    claim = uuid4()
+    ResetTicket.objects.update(claim=claim)
+    tickets.bind(asked, claim)
+    other = ResetTicket.objects.exclude(pk=asked.pk).get()
+    assert (other.account, other.sent_to, other.fingerprint) == (str(june.pk), "", "")
+    assert (other.attempts, other.unanswered, other.claim) == (0, 0, None)
+
+
 def test_given_password_is_sealed_for_each_account(jane, june, app, connection):
     seal(ask_for(jane, app, connection))
     assert deliver_due() == {"sent": 2}

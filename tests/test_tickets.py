@@ -491,6 +491,7 @@ def test_wrong_retype_sets_nothing_and_the_ticket_lives_on(retyped, typed):
     assert logs_in(Secret(PASSWORD))
     noted = {"opened_at": columns(retyped)["opened_at"], "wrong_retypes": 1}
     assert columns(retyped) == before | noted
+    assert noted["opened_at"]
     tickets.redeem(retyped.pk, retyped=GIVEN)
 
 
@@ -537,6 +538,12 @@ ERASERS = {
 def test_end_of_a_ticket_erases_its_given_password(sealed, jane, end):
     end(sealed, jane)
     assert columns(sealed)["sealed_password"] == ""
+
+
+@pytest.mark.parametrize(("reason", "is_opened"), [("declined", True), ("administrator", False)])
+def test_who_declines_has_opened_the_link(ticket, reason, is_opened):
+    assert tickets.revoke(ticket.pk, reason)
+    assert bool(columns(ticket)["opened_at"]) == is_opened
 
 
 @pytest.mark.django_db

@@ -468,6 +468,17 @@ def test_password_is_wrapped_as_soon_as_it_is_read():
     assert json_fields == form_fields == {"password": Secret("fresh-kettle-88")}
 
 
+def test_empty_field_of_a_form_is_there():
+    """As in JSON: what is empty is refused by its name, not as missing."""
+    assert StrictFormParser().parse(Body("email=&x=1"), FORM) == {"email": "", "x": "1"}
+
+
+def test_form_that_cannot_be_read_is_told():
+    with pytest.raises(ApiError) as refused:
+        StrictFormParser().parse(Body("&".join(["x"] * 51)), FORM)
+    assert str(refused.value) == "The form is not valid or has too many fields."
+
+
 @pytest.mark.parametrize("body", ['{"password": ""}', '{"password": null}', "{}"])
 def test_no_password_is_wrapped(body):
     assert not StrictJSONParser().parse(Body(body), JSON).get("password")

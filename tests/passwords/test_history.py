@@ -269,7 +269,7 @@ def test_age_in_auth0s_words(age, words):
 @pytest.mark.parametrize(
     ("age", "words"),
     [
-        (timedelta(0), "less than a minute ago"),
+        (timedelta(0), " This one was set less than a minute ago."),
         (timedelta(seconds=61), "1 minute ago"),
         (timedelta(minutes=59), "59 minutes ago"),
         (timedelta(hours=1), "1 hour ago"),
@@ -280,6 +280,14 @@ def test_age_in_auth0s_words(age, words):
 )
 def test_age_in_words(age, words):
     assert words in reason(5, age)
+
+
+def test_another_connections_history_is_not_forgotten():
+    one, other = ConnectionFactory.create_batch(2, password_history_size=3)
+    for connection in (one, other):
+        remember(connection, "7", make_password("fresh-kettle-88"))
+    history.forget("7", [one])
+    assert [known.connection for known in PasswordHistory.objects.all()] == [other]
 
 
 def test_size_in_words():

@@ -253,8 +253,9 @@ def test_unknown_option_is_named(name):
 
 @pytest.mark.parametrize("options", [None, [], [["min_length", 8]], "min_length", 8, True])
 def test_options_that_are_no_object(options):
-    with pytest.raises(ValidationError, match="must be one JSON object"):
+    with pytest.raises(ValidationError) as refused:
         from_options(options)
+    assert refused.value.messages == ["The custom strength must be one JSON object."]
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_many_open_tickets_are_revoked_in_batches(monkeypatch, app, connection, 
     told = []
 
     def listen(sender, ticket_id, reason, **kwargs):
-        told.append(ticket_id)
+        told.append((ticket_id, reason))
 
     signals.reset_revoked.connect(listen)
     try:
@@ -120,7 +120,10 @@ def test_many_open_tickets_are_revoked_in_batches(monkeypatch, app, connection, 
     assert capsys.readouterr().out == "5 tickets were revoked.\n"
     updates = [query["sql"] for query in captured if query["sql"].startswith("UPDATE")]
     assert len(updates) == 3
-    assert set(told) == set(ResetTicket.objects.values_list("pk", flat=True))
+    assert set(told) == {
+        (ticket_id, "administrator")
+        for ticket_id in ResetTicket.objects.values_list("pk", flat=True)
+    }
 
 
 def test_ticket_used_while_the_others_are_revoked_is_neither_closed_nor_counted(app, connection):
