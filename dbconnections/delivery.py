@@ -1,4 +1,4 @@
-"""The outbox: claim tickets that are due, find their account, send, retry, give up, wake up.
+"""The outbox: claim tickets that are due, find their account, send, retry, give up.
 
 A ticket is due when ``due_at`` has come. A worker claims it by moving ``due_at`` to the end of a
 lease, so a ticket whose worker died becomes due again by itself. An attempt is counted before it

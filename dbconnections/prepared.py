@@ -1,13 +1,13 @@
 """Statements that Django compiles once, not at each use.
 
-A request makes two, and setting a password two, the same each time but for the values. To compile
-them takes Django longer than everything else a request does (docs/benchmarks.md). What is compiled
-here is what the ORM would have run; places for values are marked, and filled when it is run.
+A request makes two; opening a link, setting a password and mailing one make some: the same each
+time but for the values. To compile them takes Django longer than everything else a request does
+(docs/benchmarks.md). What is compiled here is what the ORM would have run; places for values are
+marked, and filled when it is run.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
 
 from django.db import connections, models, router, transaction
 from django.db.models.expressions import Expression
@@ -15,7 +15,6 @@ from django.db.models.signals import post_save, pre_save
 from django.db.models.sql import InsertQuery, UpdateQuery
 
 M = TypeVar("M", bound=models.Model)
-_Converters = list[tuple[int, Any, Callable[..., Any]]]
 
 # Plans kept by a statement that has several.
 MAX_PLANS = 64
@@ -95,7 +94,6 @@ class PreparedQuery(Generic[M]):
         self.route = route
         self.fields = fields
         self._selections: dict[tuple[str, str], _Selection] = {}
-        self._converters: WeakKeyDictionary[Any, _Converters] = WeakKeyDictionary()
 
     def first(self, **parameters: Any) -> M | None:
         """Return the first of ``build(**parameters)``, in its order, or None."""
@@ -135,16 +133,17 @@ class PreparedQuery(Generic[M]):
         )
 
     def _instance(self, selection: _Selection, row: tuple[Any, ...], connection: Any) -> M:
-        # A connection's own, which may differ in their time zone, and are not to be shared.
-        converters = self._converters.get(connection)
-        if converters is None:
-            converters = self._converters[connection] = [
+        # Kept on the connection, which they refer to: anywhere else they would keep it alive.
+        kept = vars(connection).setdefault("_dbconnections_converters", {})
+        conversions = kept.get(selection.sql)
+        if conversions is None:
+            conversions = kept[selection.sql] = [
                 (index, column, convert)
                 for index, column in selection.converted
                 for convert in _converters(column, connection)
             ]
         values = list(row)
-        for index, column, convert in converters:
+        for index, column, convert in conversions:
             values[index] = convert(values[index], column, connection)
         own = values[: len(selection.attributes)]
         instance = self.model.from_db(connection.alias, selection.attributes, own)
@@ -227,11 +226,12 @@ class PreparedInsert(Generic[M]):
 
 
 class PreparedUpdate(Generic[M]):
-    """An UPDATE of a model's rows, and with it the one test of whether they are as they should be.
+    """An UPDATE of rows that are as they should be: test and change in one statement.
 
     ``build`` makes the ``QuerySet`` of the rows from parameters given by name, ``fields`` are their
     types, and ``columns`` are the values or expressions to set. The SQL must be the same whatever
-    the parameters say; none is None.
+    the parameters say; none is None. It may hold subqueries, but no join: Django takes one apart
+    into SELECT and UPDATE, on MySQL while it compiles, and would keep the keys it found then.
     """
 
     def __init__(
@@ -265,5 +265,8 @@ class PreparedUpdate(Generic[M]):
         places = {name: Place(name, field) for name, field in self.fields.items()}
         query: Any = self.build(**places).query.chain(UpdateQuery)
         query.add_update_values(self.columns)
+        query.get_initial_alias()
+        if query.count_active_tables() > 1:
+            raise ValueError("A join cannot be prepared for an UPDATE; use subqueries.")
         sql, parameters = query.get_compiler(using=alias).as_sql()
         return sql, tuple(parameters)

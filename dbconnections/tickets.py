@@ -122,7 +122,7 @@ class ResetRequest:
 def issue(request: ResetRequest) -> ResetTicket:
     """Store a request as a ticket that is due for delivery; one INSERT, no user looked up.
 
-    Raises ``Busy``.
+    Raises ``transactions.Busy``.
     """
     ticket = retrying(lambda: _store(request, due_at=DatabaseNow()))
     signals.reset_requested.send_robust(ResetTicket, ticket=ticket)
@@ -135,7 +135,7 @@ def hand_over(request: ResetRequest) -> ResetTicket:
     ``request.account`` is the key of its account, and ``request.email``, where the caller named
     one, its address. Older links to the account stop working, as they do when a mail is sent.
     Raises ``Unmailable`` where there is no account that may be reset, ``NotPermitted``, or
-    ``Busy``.
+    ``transactions.Busy``.
     """
     ticket, account = retrying(lambda: _hand_over(request))
     signals.reset_handed_over.send_robust(
@@ -209,7 +209,7 @@ def bind(ticket: ResetTicket, claim: UUID) -> Account:
 
     A ticket found to have several accounts is bound to the first that is to be mailed; each
     other such one gets a ticket of its own, so that the person may choose which to reset.
-    ``claim`` is the worker's. Raises ``Unmailable``, ``Taken`` or ``Busy``.
+    ``claim`` is the worker's. Raises ``Unmailable``, ``Taken`` or ``transactions.Busy``.
     """
     account, bound = retrying(lambda: _bind(ticket, claim))
     vars(ticket).update(bound)
@@ -333,7 +333,7 @@ def open(  # noqa: A001 (tickets.open)
 
     An answer is only good for showing a page: `redeem` judges anew. With ``submitted``, when a
     form was, a refusal is also told to the signal's receivers. Raises ``TicketRefused`` or
-    ``Busy``.
+    ``transactions.Busy``.
     """
     try:
         return retrying(lambda: _open(ticket_id))
@@ -373,8 +373,8 @@ def redeem(
     ``password`` is the one to set; without it, the one sent with the request is, after
     ``retyped`` was compared where the client wants that. ``opened`` is what `open` has just
     returned, if it was called; the ticket is judged anew in any case. Raises ``TicketRefused``,
-    ``WrongRetype``, ``passwords.PasswordRefused`` or ``Busy``; the ticket lives on after the
-    last three, unless too many wrong retypes have closed it.
+    ``WrongRetype``, ``passwords.PasswordRefused`` or ``transactions.Busy``; the ticket lives on
+    after the last three, unless too many wrong retypes have closed it.
     """
     ticket, account = opened or open(ticket_id, submitted=True)
     try:
@@ -461,7 +461,7 @@ def revoke(ticket_id: UUID, reason: str) -> bool:
     """Close an open ticket for good; return whether it was open.
 
     ``reason`` says who closed it: ``declined`` by the person or ``administrator``. Raises
-    ``Busy``.
+    ``transactions.Busy``.
     """
     opened = {"opened_at": _FIRST_OPENED} if reason == "declined" else {}
     this = ResetTicket.objects.open().filter(pk=ticket_id)
@@ -472,7 +472,10 @@ def revoke(ticket_id: UUID, reason: str) -> bool:
 
 
 def revoke_all(reason: str) -> int:
-    """Close every open ticket for good, in batches; return how many there were. Raises ``Busy``."""
+    """Close every open ticket for good, in batches; return how many there were.
+
+    Raises ``transactions.Busy``.
+    """
     ticket_ids = retrying(lambda: list(ResetTicket.objects.open().values_list("pk", flat=True)))
     revoked = 0
     for start in range(0, len(ticket_ids), _REVOKED_AT_ONCE):
@@ -611,10 +614,13 @@ _use = PreparedUpdate(
 )
 
 
-def _older(account_id: str, user_store: str, requested_at: datetime, pk: UUID) -> Any:
+def _older(
+    account_id: str, user_store: str, requested_at: datetime, pk: UUID
+) -> ResetTicketQuerySet:
     """Return an account's open tickets, but one, that were requested no later than it."""
     others = ResetTicket.objects.of_account(account_id, user_store).open()
-    return others.filter(requested_at__lte=requested_at).exclude(pk=pk)
+    older: ResetTicketQuerySet = others.filter(requested_at__lte=requested_at).exclude(pk=pk)
+    return older
 
 
 _supersede = PreparedUpdate(

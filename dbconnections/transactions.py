@@ -1,4 +1,4 @@
-"""How everything that changes tickets talks to their database: which, when it writes, and again."""
+"""Transactions that change tickets: on which database, begun to write, tried again."""
 
 import random
 import time
@@ -40,7 +40,10 @@ def writing() -> Iterator[None]:
 
 
 def retrying(change: Callable[[], T], attempts: int = 3) -> T:
-    """Run a transaction again when the database gave it up: deadlock, serialization, lock."""
+    """Return what a transaction returns, trying again after deadlock, failure to serialize or lock.
+
+    Raises ``Busy`` after the last attempt, or at once inside another transaction.
+    """
     attempt = 1
     while True:
         try:

@@ -1,6 +1,6 @@
 """Have delivery look for what is due, once what makes it due is committed.
 
-Losing every wake-up loses no mail: the next one, or the command, finds it.
+A lost wake-up loses no mail: the next one, or the command, finds what is due.
 """
 
 from django.db import transaction

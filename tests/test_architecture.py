@@ -12,13 +12,16 @@ APP = Path(dbconnections.__file__).parent
 
 HTTP = {"django.http", "django.shortcuts", "django.views.generic", "rest_framework"}
 WAYS_IN = {"dbconnections.api", "dbconnections.pages"}
-SENDING = {"dbconnections.delivery", "dbconnections.mail", "dbconnections.tasks"}
+SENDING = {f"dbconnections.{name}" for name in ("delivery", "mail", "tasks", "wake_ups")}
 FLOW = {"dbconnections.tickets", "dbconnections.links"} | SENDING | WAYS_IN
 
 # Data moves forward only: from a request to a ticket, from the ticket to a mail, and from its link
 # to a page. Nobody knows what comes after, and the rules know nothing of it at all.
 UNKNOWN_TO = {
     "conf": {"dbconnections"},
+    "prepared": HTTP | {"dbconnections"},
+    "transactions": FLOW | HTTP | {"dbconnections.accounts", "dbconnections.passwords"},
+    "wake_ups": HTTP | WAYS_IN | {"dbconnections.tickets", "dbconnections.links"},
     "accounts": FLOW | {"dbconnections.models", "dbconnections.passwords"},
     "auth0_import": FLOW | HTTP,
     "models": FLOW | HTTP | {"dbconnections.accounts"},

@@ -1,11 +1,14 @@
 """Statements compiled once do what the ORM does."""
 
+import gc
+import threading
+import weakref
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import CharField, DateTimeField, F, UUIDField
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
@@ -198,6 +201,34 @@ def test_update_changes_what_the_orm_changes(app):
         changed.update(attempts=0)
     assert built.count("1") == 1  # by this test, to compare; the update's was built of places
     assert update.run(account="1", before=now - timedelta(days=1), pk=uuid4()) == 0
+
+
+def test_update_takes_no_join(app):
+    update = PreparedUpdate(
+        ResetTicket,
+        lambda name: ResetTicket.objects.filter(client__name=name),
+        {"attempts": 0},
+        name=CharField(),
+    )
+    with pytest.raises(ValueError, match="A join cannot be prepared"):
+        update.run(name="Acme")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_of_a_thread_that_ended_is_freed(app):
+    """Delivery has a thread for each spell of work, and some servers one for each request."""
+    kept = []
+
+    def ask() -> None:
+        assert asking.first(client_id="demo", connection="Users", origin=ORIGIN)
+        kept.append(weakref.ref(connections["default"]))
+        connections.close_all()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert [reference() for reference in kept] == [None]
 
 
 def test_update_that_fails_leaves_the_transaction_to_be_rolled_back(app):

@@ -39,7 +39,7 @@ def test_library_is_not_loaded_at_start(at_start, library):
 
 @pytest.mark.parametrize("module", ["delivery", "mail", "pages"])
 def test_module_is_not_loaded_at_start(at_start, module):
-    """Of a process that serves something else, or runs a command."""
+    """The first request loads every URLconf, and ``pages`` with it; a command need not."""
     assert {"dbconnections.admin", "dbconnections.tracking", "dbconnections.wake_ups"} <= at_start
     assert f"dbconnections.{module}" not in at_start
 

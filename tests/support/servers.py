@@ -11,11 +11,20 @@ from urllib.request import urlopen
 
 from tests.support.time import wait_until
 
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """Return a port that nothing listens on, and that nobody here was given before.
+
+    Whoever gets one listens on it later; meanwhile the system may name the same one again.
+    """
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port: int = server.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def listens(port: int) -> bool:
