@@ -48,6 +48,22 @@ def _filled(parameters: Iterable[Any], values: Mapping[str, Any], connection: An
     ]
 
 
+class _Statement(NamedTuple):
+    """A compiled INSERT or UPDATE."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+    def execute(self, values: Mapping[str, Any], connection: Any) -> int:
+        """Run it with a value in each place; return how many rows it changed."""
+        filled = _filled(self.parameters, values, connection)
+        # As Django's own writes do: inside a transaction nothing may follow one that failed.
+        guard = transaction.mark_for_rollback_on_error(connection.alias)
+        with guard, connection.cursor() as cursor:
+            cursor.execute(self.sql, filled)
+            return int(cursor.rowcount)
+
+
 class _Related(NamedTuple):
     """What `select_related` reads along: a model, where its columns are, and who gets it."""
 
@@ -187,7 +203,7 @@ class PreparedInsert(Generic[M]):
 
     def __init__(self, model: type[M]) -> None:
         self.model = model
-        self._plans: dict[Hashable, tuple[str, tuple[Any, ...]]] = {}
+        self._plans: dict[Hashable, _Statement] = {}
 
     def run(self, instance: M, kind: Hashable) -> None:
         """Insert as ``instance.save(force_insert=True)`` does, signals included.
@@ -204,15 +220,12 @@ class PreparedInsert(Generic[M]):
             plan = self._plans[key] = self._compile(instance, alias)
         about: dict[str, Any] = {"raw": False, "using": alias, "update_fields": None}
         pre_save.send(self.model, instance=instance, **about)
-        sql, parameters = plan
-        filled = _filled(parameters, vars(instance), connection)
-        with transaction.mark_for_rollback_on_error(alias), connection.cursor() as cursor:
-            cursor.execute(sql, filled)
+        plan.execute(vars(instance), connection)
         instance._state.adding = False
         instance._state.db = alias
         post_save.send(self.model, instance=instance, created=True, **about)
 
-    def _compile(self, instance: M, alias: str) -> tuple[str, tuple[Any, ...]]:
+    def _compile(self, instance: M, alias: str) -> _Statement:
         fields = self.model._meta.concrete_fields
         template = self.model()
         for field in fields:
@@ -222,7 +235,7 @@ class PreparedInsert(Generic[M]):
         query = InsertQuery(self.model)
         query.insert_values(fields, [template])
         [(sql, parameters)] = query.get_compiler(using=alias).as_sql()
-        return sql, tuple(parameters)
+        return _Statement(sql, tuple(parameters))
 
 
 class PreparedUpdate(Generic[M]):
@@ -245,7 +258,7 @@ class PreparedUpdate(Generic[M]):
         self.build = build
         self.columns = columns
         self.fields = fields
-        self._plans: dict[tuple[str, str], tuple[str, tuple[Any, ...]]] = {}
+        self._plans: dict[tuple[str, str], _Statement] = {}
 
     def run(self, **parameters: Any) -> int:
         """Update as ``build(**parameters).update(**columns)`` does; return how many rows."""
@@ -255,13 +268,9 @@ class PreparedUpdate(Generic[M]):
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._compile(alias)
-        sql, parameters_of_sql = plan
-        filled = _filled(parameters_of_sql, parameters, connection)
-        with transaction.mark_for_rollback_on_error(alias), connection.cursor() as cursor:
-            cursor.execute(sql, filled)
-            return int(cursor.rowcount)
+        return plan.execute(parameters, connection)
 
-    def _compile(self, alias: str) -> tuple[str, tuple[Any, ...]]:
+    def _compile(self, alias: str) -> _Statement:
         places = {name: Place(name, field) for name, field in self.fields.items()}
         query: Any = self.build(**places).query.chain(UpdateQuery)
         query.add_update_values(self.columns)
@@ -269,4 +278,4 @@ class PreparedUpdate(Generic[M]):
         if query.count_active_tables() > 1:
             raise ValueError("A join cannot be prepared for an UPDATE; use subqueries.")
         sql, parameters = query.get_compiler(using=alias).as_sql()
-        return sql, tuple(parameters)
+        return _Statement(sql, tuple(parameters))

@@ -16,9 +16,6 @@ LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 # starts. A class that spans surrogates takes it a millisecond.
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 
-# Legal in JSON; but PostgreSQL refuses a NUL, and half a surrogate pair has no UTF-8.
-UNSTORABLE = r"[\0\ud800-\udfff]"
-
 # RFC 5321, 4.5.3.1: 64 octets of local part; RFC 3696 erratum 1690: 254 in all.
 MAX_LOCAL_PART = 64
 MAX_ADDRESS = 254
@@ -184,6 +181,14 @@ def _is_there(path: str) -> bool:
         return bool(finders.find(path) or staticfiles_storage.exists(path))
     except ImproperlyConfigured:
         return False  # no STATIC_ROOT, so there is nothing but what is found
+
+
+def is_storable(text: str) -> bool:
+    """Say whether every database keeps a text, NUL and half surrogate pairs being legal in JSON.
+
+    PostgreSQL refuses the one, and the other has no UTF-8.
+    """
+    return re.search(r"[\0\ud800-\udfff]", text) is None
 
 
 def printable(text: str, length: int) -> str:

@@ -9,9 +9,8 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core import mail
-from django.db import OperationalError, connections
+from django.db import OperationalError
 from django.db import connection as database
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dbconnections import links, tickets
@@ -21,7 +20,7 @@ from dbconnections.models import Client, Connection, ResetTicket, TicketState
 from dbconnections.passwords import PasswordRefused
 from dbconnections.secret import Secret
 from dbconnections.tickets import Reason, ResetRequest, TicketRefused, WrongRetype
-from dbconnections.transactions import Busy, writing
+from dbconnections.transactions import Busy
 from tests.factories import PASSWORD, MailedTicketFactory, ResetTicketFactory, UserFactory
 from tests.support.time import let_pass
 
@@ -617,21 +616,6 @@ def test_database_that_gives_up_is_busy_and_nothing_else(retyped, use, monkeypat
     else:
         pytest.fail("It never came to an end.")
     assert statement > 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_transaction_that_will_write_says_so_to_sqlite_at_once(monkeypatch):
-    """As a site without settings of its own for SQLite needs it."""
-    connection = connections["default"]
-    connection.ensure_connection()
-    is_sqlite = connection.vendor == "sqlite"
-    if is_sqlite:
-        monkeypatch.setattr(connection, "transaction_mode", None)
-    with CaptureQueriesContext(connection) as captured, writing():
-        list(ResetTicket.objects.all())
-    begun = [query["sql"] for query in captured if query["sql"].startswith("BEGIN")]
-    assert ("BEGIN IMMEDIATE" in begun) == is_sqlite
-    assert not is_sqlite or connection.transaction_mode is None
 
 
 def test_mail_to_any_account_of_an_address_waits_for_the_first(jane, app, connection, monkeypatch):

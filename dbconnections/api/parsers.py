@@ -7,7 +7,6 @@ wrapped as soon as it is read, before any frame of the framework can show it in 
 
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, NoReturn
 from urllib.parse import parse_qsl
@@ -21,7 +20,7 @@ from rest_framework.parsers import BaseParser
 from dbconnections.api.errors import ApiError, InvalidRequest
 from dbconnections.conf import settings
 from dbconnections.secret import Secret
-from dbconnections.validators import UNSTORABLE
+from dbconnections.validators import is_storable
 
 # A form of this endpoint has seven fields; SDKs add a few of their own.
 MAX_FORM_FIELDS = 50
@@ -132,14 +131,10 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in fields:
             raise InvalidRequest(_("A field is in the body twice; send each once."))
-        if _is_unstorable(key) or (type(value) is str and _is_unstorable(value)):
+        if not is_storable(key) or (type(value) is str and not is_storable(value)):
             raise InvalidRequest(_("The body holds a NUL character or half a surrogate pair."))
         fields[key] = value
     return fields
-
-
-def _is_unstorable(text: str) -> bool:
-    return re.search(UNSTORABLE, text) is not None
 
 
 def _refuse_constant(name: str) -> NoReturn:

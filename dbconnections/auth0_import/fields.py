@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from dbconnections.validators import UNSTORABLE
+from dbconnections.validators import is_storable
 
 # What the Deploy CLI writes in place of a value that differs from tenant to tenant.
 _PLACEHOLDER = re.compile(r"##\w+##|@@\w+@@")
@@ -120,7 +120,7 @@ class Fields:
         return True
 
     def _is_unstorable(self, name: str, value: Any) -> bool:
-        if not self.of_tenant or type(value) is not str or not re.search(UNSTORABLE, value):
+        if not self.of_tenant or type(value) is not str or is_storable(value):
             return False
         self.problems.append(
             _("%(path)s: holds a NUL character or half a surrogate pair, which cannot be kept.")

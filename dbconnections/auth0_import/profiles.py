@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dbconnections.accounts import Profile
 from dbconnections.auth0_import.fields import Fields
-from dbconnections.validators import UNSTORABLE
+from dbconnections.validators import is_storable
 
 # As `bcrypt` writes it: version, two digits of cost, 22 characters of salt, 31 of hash.
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
@@ -128,7 +128,7 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
         is_blocked=fields.flag("blocked"),
         password=_password_of(fields, losses),
     )
-    if any(re.search(UNSTORABLE, str(value)) for value in vars(profile).values()):
+    if not all(is_storable(str(value)) for value in vars(profile).values()):
         losses.add(Loss.UNSTORABLE)
     return ExportedUser(profile, connection, frozenset(losses)), fields.problems
 
