@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=300, help="of load for each row")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     options = parser.parse_args()
+    databases.require_autovacuum()
     lines = [
         f"| {options.seconds} s each | workers | requests/s | p50, ms | p99, ms | p99 / p50 "
         "| mails/s | failed | memory at start, MB | at end |",
