@@ -109,6 +109,8 @@ def measure(site: Site, address: str, workers: int, command: list[str], seconds:
         "BENCHMARK_SMTP": str(MAIL_PORT),
         "DJANGO_SETTINGS_MODULE": site.settings_module,
     }
+    # Or a server of an earlier run would be measured.
+    socket.create_server(("127.0.0.1", PORT)).close()
     with ExitStack() as stack:
         mails = stack.enter_context(sink(MAIL_PORT, MAIL_SECONDS))
         server = stack.enter_context(
