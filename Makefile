@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip -qq --no-input
 PYTEST := $(BIN)/python -m pytest --quiet -n auto --maxprocesses 4 --dist worksteal
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test lint docs messages bench mutants lock clean port-is-free
+.PHONY: help demo test lint audit docs messages bench mutants lock clean port-is-free
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,6 +29,9 @@ lint: $(VENV)/.lint  ## check style (ruff) and types (mypy)
 	@$(BIN)/python -m ruff check --quiet
 	@$(BIN)/python -m ruff format --check --quiet
 	@$(BIN)/python -m mypy --no-error-summary
+
+audit: $(VENV)/.audit  ## ask PyPI for known weaknesses of what is locked
+	@PATH="$(BIN):$$PATH" $(BIN)/python .ci/advisories.py
 
 docs: $(VENV)/.docs  ## write what comes from the code, and build the documentation into build/docs
 	@$(BIN)/python -m tests.support.reference
