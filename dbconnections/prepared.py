@@ -48,11 +48,19 @@ def _filled(parameters: Iterable[Any], values: Mapping[str, Any], connection: An
     ]
 
 
+def _refuse_none(parameters: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for None, which equals nothing in SQL; the ORM refuses it too."""
+    if None in parameters.values():
+        raise ValueError(f"None is no value to compare with: {parameters.keys()}")
+
+
 class _Statement(NamedTuple):
     """A compiled INSERT or UPDATE."""
 
     sql: str
     parameters: tuple[Any, ...]
+    expressions: tuple[str, ...] = ()
+    """Columns of an INSERT whose expressions are part of the SQL."""
 
     def execute(self, values: Mapping[str, Any], connection: Any) -> int:
         """Run it with a value in each place; return how many rows it changed."""
@@ -113,6 +121,7 @@ class PreparedQuery(Generic[M]):
 
     def first(self, **parameters: Any) -> M | None:
         """Return the first of ``build(**parameters)``, in its order, or None."""
+        _refuse_none(parameters)
         alias = self.route(self.model)
         connection = connections[alias]
         key = (alias, connection.vendor)
@@ -210,7 +219,8 @@ class PreparedInsert(Generic[M]):
 
         Instances of one ``kind`` have equal expressions in the same columns.
         """
-        alias = router.db_for_write(self.model, instance=instance)
+        # Without the instance for a hint, as every other statement of its transaction is routed.
+        alias = router.db_for_write(self.model)
         connection = connections[alias]
         key = (alias, connection.vendor, kind)
         plan = self._plans.get(key)
@@ -219,7 +229,13 @@ class PreparedInsert(Generic[M]):
                 self._plans.clear()
             plan = self._plans[key] = self._compile(instance, alias)
         about: dict[str, Any] = {"raw": False, "using": alias, "update_fields": None}
+        expressions = [vars(instance)[name] for name in plan.expressions]
         pre_save.send(self.model, instance=instance, **about)
+        if any(
+            vars(instance)[name] is not expression
+            for name, expression in zip(plan.expressions, expressions, strict=True)
+        ):
+            plan = self._compile(instance, alias)  # a receiver has a value of its own for one
         plan.execute(vars(instance), connection)
         instance._state.adding = False
         instance._state.db = alias
@@ -228,14 +244,18 @@ class PreparedInsert(Generic[M]):
     def _compile(self, instance: M, alias: str) -> _Statement:
         fields = self.model._meta.concrete_fields
         template = self.model()
+        expressions = []
         for field in fields:
             value = vars(instance)[field.attname]
-            is_expression = hasattr(value, "resolve_expression")
-            vars(template)[field.attname] = value if is_expression else Place(field.attname, field)
+            if hasattr(value, "resolve_expression"):
+                expressions.append(field.attname)
+            else:
+                value = Place(field.attname, field)
+            vars(template)[field.attname] = value
         query = InsertQuery(self.model)
         query.insert_values(fields, [template])
         [(sql, parameters)] = query.get_compiler(using=alias).as_sql()
-        return _Statement(sql, tuple(parameters))
+        return _Statement(sql, tuple(parameters), tuple(expressions))
 
 
 class PreparedUpdate(Generic[M]):
@@ -262,6 +282,7 @@ class PreparedUpdate(Generic[M]):
 
     def run(self, **parameters: Any) -> int:
         """Update as ``build(**parameters).update(**columns)`` does; return how many rows."""
+        _refuse_none(parameters)
         alias = router.db_for_write(self.model)
         connection = connections[alias]
         key = (alias, connection.vendor)
@@ -275,7 +296,9 @@ class PreparedUpdate(Generic[M]):
         query: Any = self.build(**places).query.chain(UpdateQuery)
         query.add_update_values(self.columns)
         query.get_initial_alias()
-        if query.count_active_tables() > 1:
+        if query.count_active_tables() > 1 or query.related_updates:
             raise ValueError("A join cannot be prepared for an UPDATE; use subqueries.")
+        if query.is_sliced or query.combinator:
+            raise ValueError("A slice or a union cannot be updated.")
         sql, parameters = query.get_compiler(using=alias).as_sql()
         return _Statement(sql, tuple(parameters))

@@ -167,6 +167,52 @@ def test_insert_tells_receivers(app):
     assert told == [(False, new, None, "default"), (True, new, True, "default")]
 
 
+@pytest.mark.parametrize("column", ["expires_at", "organization"])
+def test_what_a_receiver_writes_before_is_stored(app, column):
+    """A site may shorten the life of links so, and an expression is part of the SQL."""
+    written = {"expires_at": timezone.now() + timedelta(minutes=5), "organization": "acme"}[column]
+
+    def write(instance: Any, **kwargs: Any) -> None:
+        setattr(instance, column, written)
+
+    insert = PreparedInsert(ResetTicket)
+    insert.run(ticket(app), kind="due")
+    pre_save.connect(write, sender=ResetTicket)
+    try:
+        new = ticket(app)
+        insert.run(new, kind="due")
+    finally:
+        pre_save.disconnect(write, sender=ResetTicket)
+    assert getattr(ResetTicket.objects.get(pk=new.pk), column) == written
+    # The statement it took is nobody else's.
+    insert.run(other := ticket(app), kind="due")
+    assert getattr(ResetTicket.objects.get(pk=other.pk), column) != written
+
+
+def test_none_is_refused_where_it_would_equal_nothing(app):
+    def build(email: str) -> Any:
+        return ResetTicket.objects.filter(email=email)
+
+    query = PreparedQuery(ResetTicket, build, email=CharField())
+    update = PreparedUpdate(ResetTicket, build, {"attempts": 0}, email=CharField())
+    for run in (query.first, update.run):
+        with pytest.raises(ValueError, match="None is no value"):
+            run(email=None)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ResetTicket.objects.all()[:1],
+        lambda: ResetTicket.objects.filter(attempts=0).union(ResetTicket.objects.all()),
+    ],
+    ids=["slice", "union"],
+)
+def test_update_takes_no_slice_and_no_union(build):
+    with pytest.raises(ValueError, match="cannot be updated"):
+        PreparedUpdate(ResetTicket, build, {"attempts": 0}).run()
+
+
 def test_insert_that_fails_leaves_the_transaction_to_be_rolled_back(app):
     insert = PreparedInsert(ResetTicket)
     with transaction.atomic():
