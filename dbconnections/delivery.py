@@ -13,7 +13,6 @@ import os
 import random
 import threading
 import time
-import traceback
 from collections import Counter
 from datetime import timedelta
 from email.errors import MessageError
@@ -37,6 +36,7 @@ from dbconnections.failures import (
     describe,
     is_about_text,
     is_unanswered,
+    log_failure,
 )
 from dbconnections.models import ResetTicket, TicketState, whole_ticket
 from dbconnections.transactions import database, retrying, writing
@@ -44,7 +44,6 @@ from dbconnections.wake_ups import wake_after_commit
 
 __all__ = ["deliver_due"]
 
-logger = logging.getLogger("dbconnections")
 
 FIRST_DELAY = timedelta(seconds=10)
 
@@ -346,21 +345,6 @@ def _pause(ticket: ResetTicket) -> timedelta:
     # Never past the end, but ever closer to it: half of what is left, down to the first pause.
     left: timedelta = (ends_at - ticket.begun_at) / 2
     return min(pause, left) if left >= FIRST_DELAY else timedelta()
-
-
-def log_failure(
-    message: str, level: int, error: Exception, ticket: ResetTicket | None = None
-) -> None:
-    """Log where an error happened, but neither its text nor local variables.
-
-    Both may hold the link. Call it outside the error's handler.
-    """
-    where = "".join(traceback.format_tb(error.__traceback__))
-    reason = describe(error)
-    extra = {"event": "fcpr", "reason": reason, "where": where}
-    if ticket:
-        extra["ticket"] = str(ticket.pk)
-    logger.log(level, message, reason, extra=extra)
 
 
 def _close_quietly(mailer: BaseEmailBackend) -> None:

@@ -6,6 +6,7 @@ Only a refusal of this recipient or this mail is final. Whatever else is raised 
 or from what the ticket holds: it is tried again, but not without end.
 """
 
+import logging
 import re
 import smtplib
 import sys
@@ -16,7 +17,10 @@ from types import ModuleType
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 
+from dbconnections.models import ResetTicket
 from dbconnections.transactions import Busy
+
+logger = logging.getLogger("dbconnections")
 
 
 class Failure(Enum):
@@ -117,6 +121,21 @@ def describe(error: Exception) -> str:
     elif anymail and isinstance(error, anymail.AnymailError) and error.status_code:
         codes = [error.status_code]
     return " ".join([type(error).__name__, *map(str, codes)])[:120]
+
+
+def log_failure(
+    message: str, level: int, error: Exception, ticket: ResetTicket | None = None
+) -> None:
+    """Log where an error happened, but neither its text nor local variables.
+
+    Both may hold the link. Call it outside the error's handler.
+    """
+    where = "".join(traceback.format_tb(error.__traceback__))
+    reason = describe(error)
+    extra = {"event": "fcpr", "reason": reason, "where": where}
+    if ticket:
+        extra["ticket"] = str(ticket.pk)
+    logger.log(level, message, reason, extra=extra)
 
 
 def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:

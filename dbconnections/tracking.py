@@ -5,7 +5,7 @@ Only imported where anymail is installed. ``post_send`` tells what the provider 
 for a ticket only by its message ID or by the metadata that the mail itself carried, and only for
 the address it went to; it never changes whether a link works.
 
-Tickets and delivery are imported in the receivers: every process reads this module when it starts.
+Tickets are imported in the receivers: every process reads this module when it starts.
 """
 
 import logging
@@ -21,6 +21,7 @@ from django.dispatch import receiver
 from django.utils.encoding import punycode
 
 from dbconnections.accounts import canonical
+from dbconnections.failures import log_failure
 from dbconnections.models import ResetTicket
 
 # Of what the receiving server said, only its codes are kept: its text may quote the mail, link and
@@ -39,14 +40,13 @@ def note_accepted(message: EmailMessage, status: Any, **kwargs: object) -> None:
 
     Raises nothing: anymail would pass it on, and a mail that is out would be sent once more.
     """
-    from dbconnections.delivery import log_failure
-    from dbconnections.tickets import report
-
     failure: Exception | None = None
     try:
         ticket_id = _ticket_named_by(getattr(message, "metadata", None))
         if ticket_id is None:
             return
+        from dbconnections.tickets import report
+
         if isinstance(status.message_id, str | int):
             report(ticket_id, "accepted", message_id=str(status.message_id)[:255])
         if status.status and status.status <= {"invalid", "rejected"}:

@@ -3,6 +3,8 @@
 A lost wake-up loses no mail: the next one, or the command, finds what is due.
 """
 
+import logging
+
 from django.db import transaction
 from django.dispatch import receiver
 
@@ -14,7 +16,19 @@ from dbconnections.transactions import database
 @receiver([signals.reset_requested, signals.password_changed])
 def wake_after_commit(**kwargs: object) -> None:
     """Wake whoever delivers, soon after the transaction at hand."""
-    transaction.on_commit(wake, using=database(), robust=True)
+    transaction.on_commit(_wake, using=database(), robust=True)
+
+
+def _wake() -> None:
+    failure: Exception | None = None
+    try:
+        wake()
+    except Exception as error:
+        failure = error
+    if failure:
+        from dbconnections.failures import log_failure
+
+        log_failure("Nobody was woken to deliver: %s.", logging.ERROR, failure)
 
 
 def wake() -> None:

@@ -1483,15 +1483,6 @@ def test_thread_lingers_for_a_random_moment_before_it_works(
     assert len({seconds for seconds, _mails in lingered if 0 < seconds < 1}) == 2
 
 
-def test_request_rolled_back_wakes_nobody_and_sends_nothing(threaded, jane, app, connection):
-    with transaction.atomic():
-        request_reset(app, connection)
-        transaction.set_rollback(True)
-    assert delivering() == []
-    assert deliver_due() == {}
-    assert mail.outbox == []
-
-
 def test_one_thread_delivers_what_is_requested_meanwhile(threaded, jane, app, connection, on_send):
     joan = UserFactory()
     threads = []
@@ -1549,10 +1540,3 @@ def wake_in_time() -> int:
 @pytest.mark.django_db(transaction=True)
 def test_forked_process_starts_a_thread_of_its_own():
     assert processes.run(wake_in_a_fork) == [[0]]
-
-
-def test_site_may_leave_delivery_to_the_command(transactional_db, jane, app, connection):
-    request_reset(app, connection)
-    assert delivering() == []
-    assert mail.outbox == []
-    assert deliver_due() == Counter(sent=1)

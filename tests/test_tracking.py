@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import sys
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -158,6 +159,7 @@ def test_what_a_provider_says_at_once(mailed, caplog, statuses, noted, reason):
     message = mail.EmailMessage()
     message.metadata = {"ticket": str(mailed.pk), "mail": "reset"}
     told = AnymailStatus()
+    told.message_id = "1"
     told.set_recipient_status(
         {
             str(number): AnymailRecipientStatus(message_id="7", status=status)
@@ -178,6 +180,20 @@ def test_message_id_of_any_length_is_known_again(due):
     assert len(now(due).message_id) == 255
     tell(message_id=message_id)
     assert reports(due) == {"bounced"}
+
+
+def test_nothing_is_raised_whatever_is_missing(mailed, monkeypatch, caplog):
+    """As in a process whose code was replaced below it: anymail would send the mail again."""
+    monkeypatch.setitem(sys.modules, "dbconnections.tickets", None)
+    told = AnymailStatus()
+    told.message_id = "1"
+    for metadata in ({"mail": "reset", "ticket": str(mailed.pk)}, None):
+        message = mail.EmailMessage("Invoice")
+        message.metadata = metadata
+        post_send.send(None, message=message, status=told, esp_name="Test")
+    assert [record.msg for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "What the mail provider said was not noted: %s."
+    ]
 
 
 @pytest.mark.django_db

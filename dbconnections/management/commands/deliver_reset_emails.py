@@ -14,7 +14,8 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 from django.utils.translation import gettext as _
 
-from dbconnections.delivery import deliver_due, log_failure
+from dbconnections.delivery import deliver_due
+from dbconnections.failures import log_failure
 
 
 class Stop(threading.Event):
