@@ -119,7 +119,7 @@ def plan_of(data: Mapping[str, Any]) -> Plan:
             ),
         )
     for name in export.unread(_SILENT_SECTIONS):
-        plan.note(Fields({}, name), _not_here(data[name]))
+        plan.note(Fields({}, name), _not_here(data.get(name)))
     plan.notes += [
         _("%(path)s: a placeholder of the Deploy CLI, left out; export again or fill it in.")
         % {"path": path}
@@ -149,7 +149,11 @@ def _plan_client(
             ),
         )
         return
-    if not _passes(validate_identifier, client_id) or not 0 < len(name) <= 100:
+    if (
+        not _passes(validate_identifier, client_id)
+        or not 0 < len(name) <= 100
+        or not name.isprintable()
+    ):
         plan.note(label, _("has a client_id or a name that cannot be kept; left out."))
         return
     by_name.setdefault(name, []).append(client_id)

@@ -1,8 +1,11 @@
+import json
+
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError
 from django.test import override_settings
 
 from dbconnections.accounts import ModelUserStore
@@ -52,6 +55,35 @@ def test_no_secret_is_printed(tenant, export, capsys):
     printed = "".join(capsys.readouterr())
     for secret in ("very-secret", "CONNECTIONS_OAUTH2_SECRET", bcrypt_of(), "ann@example.com"):
         assert secret not in printed
+
+
+def test_names_cannot_move_the_cursor_of_whoever_reads_the_report(tmp_path, capsys):
+    """At Auth0 strangers may name clients, by dynamic client registration."""
+    fakes = {"name": "App\x1b[1A\x1b[2K", "client_id": "abc", "\ud800": 1, "\x9b": 1}
+    (tmp_path / "clients").mkdir()
+    (tmp_path / "clients/a.json").write_text(json.dumps(fakes))
+    (tmp_path / "clients/b.json").write_text(json.dumps(fakes | {"name": "App", "client_id": "b"}))
+    call_command("import_auth0", tmp_path, apply=True)
+    out = capsys.readouterr().out
+    assert Client.objects.get().name == "App"
+    assert r"App\x1b[1A\x1b[2K: has a client_id or a name that cannot be kept; left out." in out
+    assert r"nothing here for: \x9b, \ud800." in out
+    assert all(line.isprintable() for line in out.splitlines())
+
+
+def test_section_that_is_no_text_is_told_as_any_other(yaml_file, capsys):
+    call_command("import_auth0", yaml_file("clients: []\n2024: [1]\n"))
+    assert "2024: not carried over." in capsys.readouterr().out
+
+
+def test_users_that_were_imported_are_told_whatever_ends_it(tenant, export, monkeypatch, capsys):
+    def lost(*args, **options):
+        raise OperationalError
+
+    monkeypatch.setattr(ModelUserStore, "import_accounts", lost)
+    with pytest.raises(OperationalError):
+        call_command("import_auth0", tenant, users=export(user()), apply=True)
+    assert "Users: 0 new" in capsys.readouterr().out
 
 
 BROKEN = {

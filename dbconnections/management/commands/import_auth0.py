@@ -26,7 +26,8 @@ from dbconnections.auth0_import.writing import Changes, apply
 class Command(BaseCommand):
     help = (
         "Take over clients and connections from an export of Auth0's Deploy CLI and, with --users, "
-        "users with their passwords. Shows what would happen; --apply does it."
+        "users with their passwords. Shows what would happen; --apply does it. Ctrl-C "
+        "ends it with 130, and the same command goes on from there."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -56,7 +57,7 @@ class Command(BaseCommand):
         try:
             self._import(export, users, verified_only, apply, verbosity)
         except (ExportError, ImproperlyConfigured) as error:
-            raise CommandError("\n".join(map(str, error.args))) from error
+            raise CommandError("\n".join(_shown(str(line)) for line in error.args)) from error
 
     def _import(
         self, export: Path, users: Path | None, verified_only: bool, write: bool, verbosity: int
@@ -111,7 +112,6 @@ class Command(BaseCommand):
                 verified_only=verified_only,
             )
         except KeyboardInterrupt:
-            self._tell_users(tally)
             raise CommandError(
                 _(
                     "Stopped after line %(line)d. What was imported up to there stays; the same "
@@ -120,7 +120,9 @@ class Command(BaseCommand):
                 % {"line": tally.last_line},
                 returncode=130,
             ) from None
-        self._tell_users(tally)
+        finally:
+            # Whatever ended it: batches before stay, so say what they were.
+            self._tell_users(tally)
 
     def _tell_changes(self, changes: Changes) -> None:
         self._tell(_("Clients and connections:"), changes.lines)
@@ -150,4 +152,9 @@ class Command(BaseCommand):
 
     def _tell(self, heading: str, lines: list[str]) -> None:
         if lines:
-            self.stdout.write("\n".join([heading, *(f"  {line}" for line in lines)]))
+            self.stdout.write("\n".join([heading, *(f"  {_shown(line)}" for line in lines)]))
+
+
+def _shown(line: str) -> str:
+    """Return a line fit for a terminal: names in a file may be anybody's, and move its cursor."""
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in line)
