@@ -106,7 +106,7 @@ def compare(
             for process in processes.values():
                 process.hear()
             counts = {name: process.ask("statements") for name, process in processes.items()}
-            measure(processes, max(1, round(rounds * scale)), pairs)
+            measure(processes, max(1, round(rounds * scale)), pairs, more=5 if delay else 1)
             rows = {
                 name: figures(process.site, counts[name], process.times)
                 for name, process in processes.items()

@@ -175,7 +175,7 @@ def targets(stages: list[Stage], is_short: bool) -> list[Target]:
             judged.append(
                 Target(f"at most {most} × the floor: {label}", f"{times:.2f} ×", times <= most)
             )
-            if is_short or name != "ours":
+            if is_short:
                 continue
             for case in ("known", "unknown"):
                 fastest = min(stage.peers(), key=lambda peer: peer.wall[case])

@@ -85,8 +85,12 @@ def running(vendor: str, sites: dict[str, str]) -> Iterator[dict[str, Process]]:
         yield processes
 
 
-def measure(processes: dict[str, Process], rounds: int, pairs: int, **how: Any) -> None:
+def measure(
+    processes: dict[str, Process], rounds: int, pairs: int, more: int = 1, **how: Any
+) -> None:
     """Ask each process in turn for some pairs, in another order each round.
+
+    Sites that leave the mails to somebody else are asked for ``more`` times as many.
 
     Whatever the machine does meanwhile happens to all of them alike. The first pairs of a turn are
     not counted: they find the processor's caches full of another site.
@@ -97,5 +101,6 @@ def measure(processes: dict[str, Process], rounds: int, pairs: int, **how: Any) 
     for _round in range(rounds):
         random.shuffle(order)
         for process in order:
-            for case, times in process.ask("batch", pairs=pairs, warm_up=WARM_UP, **how).items():
+            asked = pairs * (more if process.site.leaves_mails else 1)
+            for case, times in process.ask("batch", pairs=asked, warm_up=WARM_UP, **how).items():
                 process.times[case] += times

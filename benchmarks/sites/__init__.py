@@ -62,6 +62,11 @@ class Site:
     """Whether requests to it are compared; others are put under load only."""
 
     @property
+    def leaves_mails(self) -> bool:
+        """Whether it answers before any mail is sent, so that its pairs take no time."""
+        return self.is_ours or self.package == "floor"
+
+    @property
     def settings_module(self) -> str:
         return f"benchmarks.sites.{self.package}.{self.settings}"
 
