@@ -84,8 +84,8 @@ class CsrfCheck(CsrfViewMiddleware):
         # As Django does, but for what may hold a token: the request, which is in Django's record,
         # the address, and all but the origin of a referrer.
         said = _BEYOND_ORIGIN.sub(r"://\1", printable(reason, MAX_REASON))
-        address = f"/{request.resolver_match.route}" if request.resolver_match else ""
-        csrf_logger.warning("Forbidden (%s): %s", said, address, extra={"status_code": 403})
+        route = f"/{request.resolver_match.route}" if request.resolver_match else ""
+        csrf_logger.warning("Forbidden (%s): %s", said, route, extra={"status_code": 403})
         return Forged(reason)
 
 
