@@ -50,6 +50,9 @@ reset_refused = Signal()
 """Something was refused: ``stage``, ``reason``, ``ticket`` (or None), ``details``.
 
 ``stage`` is ``request`` (the POST, or finding and mailing the account) or ``change`` (the
-pages). ``reason`` is an error code of the POST, a ``TicketState`` or a ``Reason``. ``details``
-holds what else is known, such as ``client_id``, ``connection`` and ``ip``.
+pages). ``reason`` is, of the POST, the code of the error; of the mail, a ``TicketState``; of the
+pages, ``invalid_password``, ``wrong_retype``, or why the link does not work: ``unknown``, ``used``,
+``expired``, ``revoked``, ``superseded``, ``changed`` (the account's password or address) or
+``closed`` (client, connection or account no longer serve). ``details`` is a dict of what else is
+known, such as ``client_id``, ``connection``, ``ip`` and ``status``, a number.
 """

@@ -3,17 +3,22 @@
 import ast
 import pkgutil
 import re
+import types
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from django.dispatch import Signal
 from django.urls import get_resolver
 
 import dbconnections
-from dbconnections import signals
+from dbconnections import signals, tickets
+from dbconnections.delivery import deliver_due
+from dbconnections.models import ResetTicket
+from dbconnections.secret import Secret
 from tests.support.documentation import ROOT, text_of
 from tests.support.reference import documented_names
 
@@ -88,6 +93,64 @@ def test_a_site_uses_all_that_is_public_and_nothing_else():
         for alias in node.names
     }
     assert used == {*NAMES, ("dbconnections", "__version__")}
+
+
+def fits(value: object, hint: Any) -> bool:
+    """Say whether a value is of the type that an annotation names."""
+    match get_origin(hint):
+        case types.UnionType:
+            return any(fits(value, kind) for kind in get_args(hint))
+        case kind if kind is dict:
+            _keys, values = get_args(hint)
+            return isinstance(value, dict) and all(fits(it, values) for it in value.values())
+    return hint is Any or isinstance(value, (int, float) if hint is float else hint)
+
+
+@pytest.fixture
+def annotated() -> dict[str, dict[str, Any]]:
+    """What the receivers of that site are annotated with, by signal: nothing else can see it."""
+    path = CONSUMER / "shop/receivers.py"
+    functions = run_path(str(path))
+    return {
+        signal: {
+            name: hint
+            for name, hint in get_type_hints(functions[node.name]).items()
+            if name not in ("kwargs", "return")
+        }
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        for signal in re.findall(r"\w+", ast.unparse(node.decorator_list[0]))
+        if signal in signals.__all__
+    }
+
+
+def test_receivers_get_what_their_types_say(annotated, ask, jane, app, connection):
+    heard: dict[str, list[str]] = {}
+
+    def listener(name: str) -> Any:
+        def listen(sender: Any, signal: Signal, **carried: Any) -> None:
+            heard.setdefault(name, []).extend(
+                f"{argument} is {carried[argument]!r}"
+                for argument, hint in annotated[name].items()
+                if not fits(carried[argument], hint)
+            )
+
+        return listen
+
+    listeners = {name: listener(name) for name in signals.__all__}
+    for name, listen in listeners.items():
+        getattr(signals, name).connect(listen)
+    ask(client_id="nobody's")
+    ask()
+    deliver_due()
+    ticket = ResetTicket.objects.get()
+    tickets.report(ticket.pk, "delivered")
+    tickets.redeem(ticket.pk, password=Secret("fresh-kettle-88"))
+    request = tickets.ResetRequest(client=app, connection=connection, account=str(jane.pk))
+    tickets.revoke(tickets.hand_over(request).pk, "administrator")
+    with pytest.raises(tickets.TicketRefused):
+        tickets.redeem(ticket.pk, password=Secret("fresh-kettle-89"))
+    assert heard == {name: [] for name in signals.__all__}
 
 
 def test_package_says_that_it_is_typed():

@@ -2,8 +2,10 @@
 
 import argparse
 import ast
+import importlib
 import inspect
 import logging
+import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ class Check:
 
 def pages() -> dict[str, str]:
     """Return every page of the reference by the name of its file."""
-    makers = (settings, signals, checks, commands, models, errors, log_events)
+    makers = (settings, signals, checks, commands, models, errors, log_events, python)
     return {f"{maker.__name__.replace('_', '-')}.md": maker() for maker in makers}
 
 
@@ -85,7 +87,8 @@ def checks() -> str:
     ]
     for check in sorted(all_checks(), key=lambda check: check.id[-3:]):
         lines += [f'<a id="{check.anchor}"></a>', "", f"## {check.id}", ""]
-        lines += [f"{check.level}{check.when}. {check.about}", "", f"> {check.message}", ""]
+        lines += [f"{check.level}{check.when}. {check.about}", ""]
+        lines += [] if check.message == "…" else [f"> {check.message}", ""]
         lines += [] if check.hint == "…" else [check.hint, ""]
     return _text(lines)
 
@@ -149,7 +152,13 @@ def commands() -> str:
     from django.core.management.base import BaseCommand
 
     usual = {action.dest for action in BaseCommand().create_parser("", "")._actions}
-    lines = ["# Management commands", NOTE, "Beside Django's own options they have these.", ""]
+    lines = [
+        "# Management commands",
+        NOTE,
+        "Beside Django's own options they have these. Each ends with 0 when it is done, with 1 "
+        "after an error that it names, with 2 where it cannot read its options.",
+        "",
+    ]
     for name, app in sorted(get_commands().items()):
         if app != "dbconnections":
             continue
@@ -224,7 +233,17 @@ def errors() -> str:
     return _text([*lines, ""])
 
 
-def _errors() -> Iterator[tuple[int, str, str, str]]:
+# Status, code, when and sentence.
+_Error = tuple[int, str, str, str]
+
+# Of errors that have no class of their own, which would say so.
+RAISED_WHEN = {
+    "length_required": "The body comes in chunks, and the server does not say where it ends.",
+    "payload_too_large": "The body is larger than the setting `MAX_BODY_SIZE`.",
+}
+
+
+def _errors() -> Iterator[_Error]:
     """Yield every error: those with a class of their own, then those translated from others."""
     from django.core.exceptions import PermissionDenied
     from django.db import OperationalError
@@ -239,20 +258,11 @@ def _errors() -> Iterator[tuple[int, str, str, str]]:
             yield _error_of(node, errors)
 
     for file in sorted(Path(inspect.getfile(errors)).parent.glob("*.py")):
-        tree = ast.parse(file.read_text())
-        said_by_name = {
-            ast.unparse(node.targets[0]): node.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign)
-        }
-        for node in ast.walk(tree):
-            match node:
-                case ast.Call(func=ast.Name(id="ApiError"), args=[code, said, status]) if (
-                    file.stem != "errors"
-                ):
-                    said = said_by_name.get(ast.unparse(said), said)
-                    sentence = _sentence(_inside(said), {}, errors)
-                    yield ast.literal_eval(status), ast.literal_eval(code), "", sentence
+        if file.stem != "errors":
+            functions = ast.walk(ast.parse(file.read_text()))
+            for function in functions:
+                if isinstance(function, ast.FunctionDef):
+                    yield from _raised_in(function, errors)
 
     context = {"view": type("View", (), {"parser_classes": [JSONParser]})}
     for raised, when in [
@@ -270,7 +280,22 @@ def _errors() -> Iterator[tuple[int, str, str, str]]:
         yield error.status, error.code, when, str(error.message)
 
 
-def _error_of(node: ast.ClassDef, module: ModuleType) -> tuple[int, str, str, str]:
+def _raised_in(function: ast.FunctionDef, module: ModuleType) -> Iterator[_Error]:
+    said_by_name = {
+        ast.unparse(node.targets[0]): node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+    }
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Name(id="ApiError"), args=[code, said, status]):
+                said = said_by_name.get(ast.unparse(said), said)
+                sentence = _sentence(_inside(said), {}, module).replace("%d", "…")
+                name = ast.literal_eval(code)
+                yield ast.literal_eval(status), name, RAISED_WHEN[name], sentence
+
+
+def _error_of(node: ast.ClassDef, module: ModuleType) -> _Error:
     [call] = [
         call
         for call in ast.walk(node)
@@ -278,11 +303,12 @@ def _error_of(node: ast.ClassDef, module: ModuleType) -> tuple[int, str, str, st
     ]
     code, said, *status = [*call.args, *_keywords(call).values()]
     about = _paragraph(ast.get_docstring(node)).partition("\n\n")[0]
+    sentence = _sentence(_inside(said), {}, module)
     return (
         ast.literal_eval(status[0]) if status else 400,
         ast.literal_eval(code),
         about,
-        _sentence(_inside(said), {}, module),
+        "Says which." if sentence == "…" else sentence,
     )
 
 
@@ -352,6 +378,54 @@ def _caught(logger: logging.Logger, function: Any, given: dict[str, Any]) -> log
 
 def _record() -> logging.LogRecord:
     return logging.makeLogRecord({})
+
+
+def python() -> str:
+    """Return the page of the public modules; models, signals and settings have their own."""
+    import dbconnections
+
+    infos = pkgutil.walk_packages(dbconnections.__path__, "dbconnections.")
+    names = [info.name for info in infos if ".migrations" not in info.name]
+    modules = {name: importlib.import_module(name) for name in names}
+    # A package may offer what a module of it makes.
+    said = {
+        name: text for module in modules.values() for name, text in documented_names(module).items()
+    }
+    lines = ["# Python", NOTE, "[What is public](../public-api.md), in the words of the code."]
+    for path, module in modules.items():
+        public = getattr(module, "__all__", [])
+        if public and not path.endswith((".models", ".signals")):
+            lines += ["", f"## {path}"]
+            for name in public:
+                value = getattr(module, name)
+                lines += ["", f"### {name}", "", *_signature(value)]
+                lines += [_paragraph(said.get(name) or value.__doc__), *_members(value)]
+    return _text(lines)
+
+
+def _signature(value: Any) -> list[str]:
+    """Return how a function is called, in its source's words: versions of Python differ."""
+    if not inspect.isfunction(value):
+        return []
+    [function] = ast.parse(inspect.getsource(inspect.unwrap(value))).body
+    assert isinstance(function, ast.FunctionDef)
+    assert function.returns
+    returned = ast.unparse(function.returns)
+    return [f"`{function.name}({ast.unparse(function.args)}) -> {returned}`", ""]
+
+
+def _members(value: Any) -> list[str]:
+    """Return the fields or values of a class, and a line for each method it documents."""
+    if not inspect.isclass(value):
+        return []
+    names = [*getattr(value, "__dataclass_fields__", ()), *getattr(value, "__members__", ())]
+    lines = ["", "Has " + ", ".join(f"`{name}`" for name in names) + "."] if names else []
+    methods = [
+        f"- `{name}`: {_paragraph(member.__doc__)}".replace("\n\n", " ")
+        for name, member in vars(value).items()
+        if inspect.isfunction(member) and not name.startswith("_") and member.__doc__
+    ]
+    return [*lines, "", *methods] if methods else lines
 
 
 def documented_names(module: ModuleType) -> dict[str, str]:

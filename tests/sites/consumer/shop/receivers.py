@@ -1,5 +1,6 @@
 """A receiver for each signal."""
 
+from typing import Any
 from uuid import UUID
 
 from django.dispatch import receiver
@@ -55,7 +56,7 @@ def refused(
     stage: str,
     reason: str,
     ticket: ResetTicket | None,
-    details: dict[str, str],
+    details: dict[str, Any],
     **kwargs: object,
 ) -> None:
     print(stage, reason, ticket, details)
