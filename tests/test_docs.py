@@ -6,7 +6,8 @@ Each block of code is tried by its language:
   is made the site's, anything else is executed on the tests' database;
 - `sh`, and indented code: every command of `manage.py` exists with these options, every target of
   `make`, every extra of `pip install dbconnections[…]`, every address given to `curl`;
-- `json`, `toml`, `ini`, `yaml` are parsed, `html` is compiled as a template;
+- `json`, `toml`, `ini`, `yaml` are parsed, `html` is compiled as a template; the commands of `cron`
+  and of a systemd unit are looked up as those of `sh`;
 - `js`, `jsx`, `vue`, `ts` are parsed by `tests/sdk/test_front_ends.py`, which needs Node.js.
 
 A block that needs more has a comment right above it, `<!-- WORD: NAME -->`, and a test of its
@@ -49,6 +50,8 @@ from django.urls import resolve
 from dbconnections import signals
 from dbconnections.accounts import ModelUserStore
 from dbconnections.conf import all_settings
+from dbconnections.links import mailed_url
+from tests.factories import ClientFactory, MailedTicketFactory, UserFactory
 from tests.support import reference
 from tests.support.documentation import (
     PAGES,
@@ -63,7 +66,7 @@ from tests.support.documentation import (
 )
 
 # What nothing can run or parse, by the name in its comment.
-PROSE = {"a0deploy", "crontab", "nginx", "systemd"}
+PROSE = {"a0deploy", "nginx"}
 
 # What pages name that is of other packages.
 THEIR_COMMANDS = {"db_worker", "prune_db_task_results", "rqworker"}
@@ -137,9 +140,19 @@ def check_management_command(name: str, options: list[str]) -> None:
     command.create_parser("manage.py", name).parse_args(options)
 
 
+def check_crontab(block: Block) -> None:
+    for line in block.code.splitlines():
+        _when, command = re.fullmatch(r"((?:[\d*/,-]+ +){5})(.+)", line).groups()  # type: ignore[union-attr]
+        check_command(shlex.split(command.rpartition("&& ")[2]))
+
+
 def check_ini(block: Block) -> None:
     text = block.code if block.code.startswith("[") else f"[all]\n{block.code}"
-    configparser.RawConfigParser().read_file(StringIO(text))
+    config = configparser.RawConfigParser()
+    config.read_file(StringIO(text))
+    if config.has_option("Service", "ExecStart"):
+        path, *words = shlex.split(config["Service"]["ExecStart"])
+        check_command([path.rpartition("/")[2], *words])
 
 
 CHECKS: dict[str, Callable[[Block], object]] = {
@@ -149,6 +162,7 @@ CHECKS: dict[str, Callable[[Block], object]] = {
     "json": lambda block: json.loads(block.code),
     "toml": lambda block: tomllib.loads(block.code),
     "ini": check_ini,
+    "cron": check_crontab,
     "yaml": lambda block: list(yaml.safe_load_all(block.code)),
     "html": lambda block: engines["django"].from_string(block.code),
     "text": lambda block: None,
@@ -181,6 +195,19 @@ def test_page_with_marked_code_has_a_test_that_names_it(page):
         f"{page.name} has code marked <!-- {mark} -->, but no test names the page. Have one run "
         f"the code, or take the comment away to have it run here. {__doc__}"
     )
+
+
+@pytest.mark.parametrize("block", MARKED, ids=str)
+def test_marked_code_that_is_run_here_is(block):
+    """A mark alone would take a block out of what is tried."""
+    called = re.findall(r'marked\("([\w.-]+)", "([^"]+)"\)', Path(__file__).read_text())
+    if block.page.name in RUN_HERE:
+        is_by_another = any(
+            f'"{block.mark}"' in path.read_text()
+            for path in (ROOT / "tests").rglob("*.py")
+            if path != Path(__file__)
+        )
+        assert (block.page.name, block.mark) in called or is_by_another
 
 
 # Python
@@ -367,6 +394,19 @@ def test_tenants_do_not_know_each_other(settings, client, django_user_model):
     django_user_model.objects.get(username="jane-acme").groups.clear()
     with pytest.raises(TicketRefused):
         open_ticket(ticket.pk)
+
+
+@pytest.mark.django_db
+def test_style_of_a_tenant_is_on_its_pages_alone(settings, tmp_path, client):
+    path = tmp_path / "dbconnections/base.html"
+    path.parent.mkdir()
+    path.write_text(marked("tenants.md", "template: dbconnections/base.html"))
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
+    for name, is_styled in [("Acme Notes", True), ("Umbra", False)]:
+        ticket = MailedTicketFactory(user=UserFactory(), client=ClientFactory(name=name))
+        page = client.get(mailed_url(ticket.pk), follow=True).content.decode()
+        assert name in page
+        assert ("acme.css" in page) == is_styled
 
 
 # Links and names

@@ -32,13 +32,15 @@ def supported_pairs() -> list[Pair]:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     heading, _line, *rows = re.findall(r"^\|.*\|$", text.partition("## What is tested")[2], re.M)
     djangos = re.findall(r"Django ([\d.]+)", heading)
-    return [
+    pairs = [
         Pair(python, django)
         for row in rows
         if (python := "".join(re.findall(r"Python ([\d.]+)", row)))
         for django, cell in zip(djangos, row.strip("| ").split("|")[1:], strict=False)
         if "yes" in cell
     ]
+    assert pairs, "CONTRIBUTING.md has no table of what is tested."
+    return pairs
 
 
 class Environment:

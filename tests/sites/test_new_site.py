@@ -44,6 +44,11 @@ def blocks(heading: str) -> list[str]:
     return [block[1] or re.sub(r"^    ", "", block[2], flags=re.M) for block in found]
 
 
+def commands(heading: str) -> list[list[str]]:
+    """Return the management commands that a section names, with their options."""
+    return [command.split() for command in re.findall(r"`manage\.py\s+([^`]+)`", section(heading))]
+
+
 @pytest.fixture
 def site(tmp_path: Path, make_environment) -> tuple[Environment, Path, str, list[str]]:
     """A new site, set up as the README says; and its environment, its address and `curl`."""
@@ -101,3 +106,14 @@ def test_person_logs_in_with_a_password_reset_by_the_steps_of_the_readme(site):
         # The administrator's own session ended with the old password.
         assert "Log in" in admin.visit("/admin/")
         wait_for_mails(directory, 2)
+
+    said = {
+        name: environment.run("python", "manage.py", name, *options, cwd=directory)
+        for name, *options in commands("Install into your site")
+        if name != "import_auth0"  # has a page of its own, and wants an export
+    }
+    assert set(said) == {
+        *("check", "deliver_reset_emails", "purge_reset_tickets"),
+        *("reset_email_status", "revoke_reset_tickets"),
+    }
+    assert said["reset_email_status"].startswith("due: 0")
