@@ -423,9 +423,9 @@ def _change(ticket: ResetTicket, password: Secret) -> Account:
             raise TicketRefused(Reason.CLOSED, ticket)
         account = _account(ticket, for_update=True)
         store = get_store(ticket.connection.user_store)
-        remember(ticket.connection, account.id, store.password_hash(account), is_new=False)
+        before = store.password_hash(account)
         store.set_password(account, password.reveal())
-        remember(ticket.connection, account.id, store.password_hash(account))
+        remember(ticket.connection, account.id, store.password_hash(account), before=before)
         if ticket.mark_email_as_verified:
             store.mark_email_verified(account)
         store.end_sessions(account)

@@ -67,3 +67,18 @@ def test_new_password(client, app, connection, jane):
     # The ticket and its account; then, in one transaction, the ticket is claimed, the account
     # locked and changed, its API tokens deleted, and its other tickets closed.
     assert seen == ["SELECT"] * 2 + ["UPDATE", "SELECT", "UPDATE", "DELETE", "UPDATE"]
+
+
+def test_new_password_that_is_remembered(client, app, connection, jane):
+    connection.password_history_size = 2
+    connection.save()
+    for number in range(2):
+        ticket = MailedTicketFactory(client=app, connection=connection, user=jane)
+        tab = Tab(client)
+        tab.follow(ticket)
+        with statements() as seen:
+            assert tab.submit(f"{NEW_PASSWORD}-{number}").status_code == 302
+        jane.refresh_from_db()
+    # Three more to compare and to remember, and one to forget what is too old.
+    remembering = ["SELECT", "INSERT", "DELETE"]
+    assert seen == ["SELECT"] * 3 + ["UPDATE", "SELECT", "UPDATE", *remembering, "DELETE", "UPDATE"]

@@ -38,25 +38,24 @@ def check_history(connection: Connection, account_id: str, password: Secret, cur
             raise UsedBefore([reason(size, age)], size, in_english(age) if age is not None else "")
 
 
-def remember(connection: Connection, account_id: str, hash_: str, *, is_new: bool = True) -> None:
+def remember(connection: Connection, account_id: str, hash_: str, *, before: str = "") -> None:
     """Add a password's hash to the history, and forget what is older than it remembers.
 
-    Of one that ``is_new`` not, nobody knows since when it has been in use.
+    ``before`` is the hash it replaces, added as well if it is not there: nobody knows since when
+    it had been in use.
     """
     size = connection.password_history_size
     if not size or not hash_:
         return
-    known = PasswordHistory.objects.of(connection, account_id)
-    if known.filter(password=hash_).exists():
-        return
-    PasswordHistory.objects.create(
-        connection=connection,
-        account=account_id,
-        password=hash_,
-        set_at=DatabaseNow() if is_new else None,
-    )
-    kept = list(known.values_list("pk", flat=True)[:size])
-    known.exclude(pk__in=kept).delete()
+    known = dict(PasswordHistory.objects.of(connection, account_id).values_list("password", "pk"))
+    added = [
+        PasswordHistory(connection=connection, account=account_id, password=password, set_at=set_at)
+        for password, set_at in ((before, None), (hash_, DatabaseNow()))
+        if password and password not in known
+    ][-size:]
+    PasswordHistory.objects.bulk_create(added)
+    if forgotten := list(known.values())[size - len(added) :]:
+        PasswordHistory.objects.filter(pk__in=forgotten).delete()
 
 
 def forget(account_id: str, connections: Iterable[Connection]) -> None:
