@@ -412,5 +412,5 @@ class DeliveryThread:
 
 
 delivery_thread = DeliveryThread()
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch (there is no fork on Windows)
     os.register_at_fork(after_in_child=delivery_thread.forget)

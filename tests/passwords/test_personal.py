@@ -136,10 +136,18 @@ def test_long_value_is_looked_at_up_to_its_bound():
 
 @pytest.mark.parametrize("value", ["x", "ab ", "abc ", "ab.c@", "\ufdfa", "-", " "])
 def test_long_value_is_judged_at_once(value):
-    values = [value * 1_000_000] * 10
-    started = time.thread_time()
-    has_personal_data("y" * 128, values)
-    assert time.thread_time() - started < 0.05
+    """In no more time than one of which everything is looked at, a thousandth of it."""
+
+    def cost(length: int) -> float:
+        values = [value * length] * 10
+        costs = []
+        for _ in range(5):
+            started = time.thread_time()
+            has_personal_data("y" * 128, values)
+            costs.append(time.thread_time() - started)
+        return min(costs)
+
+    assert cost(1_000_000) < 3 * cost(MAX_LENGTH) + 0.001
 
 
 # Whatever the value

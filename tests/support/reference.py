@@ -418,7 +418,10 @@ def _members(value: Any) -> list[str]:
     """Return the fields or values of a class, and a line for each method it documents."""
     if not inspect.isclass(value):
         return []
-    names = [*getattr(value, "__dataclass_fields__", ()), *getattr(value, "__members__", ())]
+    names = [
+        *getattr(value, "__dataclass_fields__", ()),
+        *(f"{value.__name__}.{name}" for name in getattr(value, "__members__", ())),
+    ]
     lines = ["", "Has " + ", ".join(f"`{name}`" for name in names) + "."] if names else []
     methods = [
         f"- `{name}`: {_paragraph(member.__doc__)}".replace("\n\n", " ")
