@@ -48,13 +48,17 @@ def remember(connection: Connection, account_id: str, hash_: str, *, before: str
     if not size or not hash_:
         return
     known = dict(PasswordHistory.objects.of(connection, account_id).values_list("password", "pk"))
+    misplaced = []
+    if before and before not in known and hash_ in known:
+        # `HistoryValidator` was told first; the new one comes after the one it replaces.
+        misplaced = [known.pop(hash_)]
     added = [
         PasswordHistory(connection=connection, account=account_id, password=password, set_at=set_at)
-        for password, set_at in ((before, None), (hash_, DatabaseNow()))
+        for password, set_at in {before: None, hash_: DatabaseNow()}.items()
         if password and password not in known
     ][-size:]
     PasswordHistory.objects.bulk_create(added)
-    if forgotten := list(known.values())[size - len(added) :]:
+    if forgotten := misplaced + list(known.values())[size - len(added) :]:
         PasswordHistory.objects.filter(pk__in=forgotten).delete()
 
 

@@ -220,6 +220,21 @@ def test_change_by_link_is_remembered_once_with_the_validator(settings, change):
     assert len(remembered()) == 2, "that from before, and the new one"
 
 
+def test_change_by_link_is_remembered_in_order_with_the_validator(settings, change, jane):
+    """It is told of the new password before anybody is of the one from before."""
+    settings.AUTH_PASSWORD_VALIDATORS = FEEDING
+    before = jane.password
+    change("fresh-kettle-1")
+    jane.refresh_from_db()
+    assert list(remembered()) == [before, jane.password]
+
+
+def test_same_hash_is_remembered_once(remembering, jane):
+    """As with a store that writes the password later."""
+    remember(remembering, str(jane.pk), jane.password, before=jane.password)
+    assert list(remembered()) == [jane.password]
+
+
 def test_account_outside_the_store_is_not_remembered(settings, remembering):
     store = {"BACKEND": "dbconnections.accounts.ModelUserStore"}
     customers = store | {"OPTIONS": {"filter": {"is_staff": False}}}
