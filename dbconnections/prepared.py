@@ -49,9 +49,9 @@ def _filled(parameters: Iterable[Any], values: Mapping[str, Any], connection: An
 
 
 def _refuse_none(parameters: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` for None, which equals nothing in SQL; the ORM refuses it too."""
-    if None in parameters.values():
-        raise ValueError(f"None is no value to compare with: {parameters.keys()}")
+    """Raise ``ValueError`` for None, for which the ORM writes other SQL (``IS NULL``)."""
+    if missing := [name for name, value in parameters.items() if value is None]:
+        raise ValueError(f"None is no value to compare with: {', '.join(missing)}")
 
 
 class _Statement(NamedTuple):
@@ -59,8 +59,6 @@ class _Statement(NamedTuple):
 
     sql: str
     parameters: tuple[Any, ...]
-    expressions: tuple[str, ...] = ()
-    """Columns of an INSERT whose expressions are part of the SQL."""
 
     def execute(self, values: Mapping[str, Any], connection: Any) -> int:
         """Run it with a value in each place; return how many rows it changed."""
@@ -229,13 +227,11 @@ class PreparedInsert(Generic[M]):
                 self._plans.clear()
             plan = self._plans[key] = self._compile(instance, alias)
         about: dict[str, Any] = {"raw": False, "using": alias, "update_fields": None}
-        expressions = [vars(instance)[name] for name in plan.expressions]
-        pre_save.send(self.model, instance=instance, **about)
-        if any(
-            vars(instance)[name] is not expression
-            for name, expression in zip(plan.expressions, expressions, strict=True)
-        ):
-            plan = self._compile(instance, alias)  # a receiver has a value of its own for one
+        if pre_save.has_listeners(self.model):
+            expressions = _expressions(instance)
+            pre_save.send(self.model, instance=instance, **about)
+            if _expressions(instance) != expressions:
+                plan = self._compile(instance, alias)  # a receiver changed the SQL, for this one
         plan.execute(vars(instance), connection)
         instance._state.adding = False
         instance._state.db = alias
@@ -244,18 +240,19 @@ class PreparedInsert(Generic[M]):
     def _compile(self, instance: M, alias: str) -> _Statement:
         fields = self.model._meta.concrete_fields
         template = self.model()
-        expressions = []
         for field in fields:
             value = vars(instance)[field.attname]
-            if hasattr(value, "resolve_expression"):
-                expressions.append(field.attname)
-            else:
-                value = Place(field.attname, field)
-            vars(template)[field.attname] = value
+            is_expression = hasattr(value, "resolve_expression")
+            vars(template)[field.attname] = value if is_expression else Place(field.attname, field)
         query = InsertQuery(self.model)
         query.insert_values(fields, [template])
         [(sql, parameters)] = query.get_compiler(using=alias).as_sql()
-        return _Statement(sql, tuple(parameters), tuple(expressions))
+        return _Statement(sql, tuple(parameters))
+
+
+def _expressions(instance: models.Model) -> dict[str, Any]:
+    """Return the columns whose values are for the database to work out."""
+    return {name: it for name, it in vars(instance).items() if hasattr(it, "resolve_expression")}
 
 
 class PreparedUpdate(Generic[M]):

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
-from django.db.models import CharField, DateTimeField, F, UUIDField
+from django.db.models import CharField, DateTimeField, F, UUIDField, Value
+from django.db.models.functions import Lower
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 
@@ -167,10 +168,20 @@ def test_insert_tells_receivers(app):
     assert told == [(False, new, None, "default"), (True, new, True, "default")]
 
 
-@pytest.mark.parametrize("column", ["expires_at", "organization"])
-def test_what_a_receiver_writes_before_is_stored(app, column):
+SHORT = timezone.now() + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("column", "written", "stored"),
+    [
+        ("expires_at", SHORT, SHORT),
+        ("organization", "acme", "acme"),
+        ("organization", Lower(Value("ACME")), "acme"),
+    ],
+    ids=["for an expression", "for a value", "an expression"],
+)
+def test_what_a_receiver_writes_before_is_stored(app, column, written, stored):
     """A site may shorten the life of links so, and an expression is part of the SQL."""
-    written = {"expires_at": timezone.now() + timedelta(minutes=5), "organization": "acme"}[column]
 
     def write(instance: Any, **kwargs: Any) -> None:
         setattr(instance, column, written)
@@ -183,10 +194,10 @@ def test_what_a_receiver_writes_before_is_stored(app, column):
         insert.run(new, kind="due")
     finally:
         pre_save.disconnect(write, sender=ResetTicket)
-    assert getattr(ResetTicket.objects.get(pk=new.pk), column) == written
+    assert getattr(ResetTicket.objects.get(pk=new.pk), column) == stored
     # The statement it took is nobody else's.
     insert.run(other := ticket(app), kind="due")
-    assert getattr(ResetTicket.objects.get(pk=other.pk), column) != written
+    assert getattr(ResetTicket.objects.get(pk=other.pk), column) != stored
 
 
 def test_none_is_refused_where_it_would_equal_nothing(app):
