@@ -10,6 +10,7 @@ from django.dispatch import receiver
 
 from dbconnections import signals
 from dbconnections.conf import settings
+from dbconnections.failures import log_failure
 from dbconnections.transactions import database
 
 
@@ -20,14 +21,13 @@ def wake_after_commit(**kwargs: object) -> None:
 
 
 def _wake() -> None:
+    # Not left to `robust`: Django would log the error's text, which may quote an address.
     failure: Exception | None = None
     try:
         wake()
     except Exception as error:
         failure = error
     if failure:
-        from dbconnections.failures import log_failure
-
         log_failure("Nobody was woken to deliver: %s.", logging.ERROR, failure)
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from dbconnections import delivery, tickets
 from dbconnections.delivery import deliver_due
 from dbconnections.models import ResetTicket
+from dbconnections.secret import Secret
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,7 +51,7 @@ def test_request_rolled_back_wakes_nobody(wakings, request_reset):
 def test_change_wakes_too(wakings, request_reset):
     ticket = request_reset()
     deliver_due()
-    tickets.redeem(ticket.pk, password=tickets.Secret("fresh-kettle-88"))
+    tickets.redeem(ticket.pk, password=Secret("fresh-kettle-88"))
     assert wakings == [True, True]
 
 

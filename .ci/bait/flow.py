@@ -9,9 +9,10 @@ from django.core.mail import EmailMessage, send_mail
 log = logging.getLogger("bait")
 
 
-def ask(request, users, ticket, password, token, email):
+def ask(request, environ, users, ticket, password, token, email):
     link = request.build_absolute_uri("/reset/" + token)  # link-from-request
     host = request.META["HTTP_X_FORWARDED_HOST"]  # link-from-request
+    host = environ["HTTP_HOST"]  # link-from-request
     host = request.headers["Host"]  # link-from-request
     host = request.headers.get("x-forwarded-host")  # link-from-request
     host = request._current_scheme_host  # link-from-request

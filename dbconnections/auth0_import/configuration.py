@@ -119,6 +119,7 @@ def plan_of(data: Mapping[str, Any]) -> Plan:
             ),
         )
     for name in export.unread(_SILENT_SECTIONS):
+        # Not data[name]: names are texts here, and YAML's keys need not be.
         plan.note(Fields({}, name), _not_here(data.get(name)))
     plan.notes += [
         _("%(path)s: a placeholder of the Deploy CLI, left out; export again or fill it in.")

@@ -259,10 +259,9 @@ def _errors() -> Iterator[_Error]:
 
     for file in sorted(Path(inspect.getfile(errors)).parent.glob("*.py")):
         if file.stem != "errors":
-            functions = ast.walk(ast.parse(file.read_text()))
-            for function in functions:
-                if isinstance(function, ast.FunctionDef):
-                    yield from _raised_in(function, errors)
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.FunctionDef):
+                    yield from _raised_in(node, errors)
 
     context = {"view": type("View", (), {"parser_classes": [JSONParser]})}
     for raised, when in [
