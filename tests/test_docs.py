@@ -143,10 +143,16 @@ def check_management_command(name: str, options: list[str]) -> None:
     command.create_parser("manage.py", name).parse_args(options)
 
 
+def check_installed(words: list[str]) -> None:
+    """Check a command whose program is named by its path, as what starts it knows no other."""
+    check_command([words[0].rpartition("/")[2], *words[1:]])
+
+
 def check_crontab(block: Block) -> None:
     for line in block.code.splitlines():
         _when, command = re.fullmatch(r"((?:[\d*/,-]+ +){5})(.+)", line).groups()  # type: ignore[union-attr]
-        check_command(shlex.split(command.rpartition("&& ")[2]))
+        command = command.rpartition("&& ")[2].partition(" >")[0]
+        check_installed(shlex.split(command))
 
 
 def check_ini(block: Block) -> None:
@@ -154,8 +160,7 @@ def check_ini(block: Block) -> None:
     config = configparser.RawConfigParser()
     config.read_file(StringIO(text))
     if config.has_option("Service", "ExecStart"):
-        path, *words = shlex.split(config["Service"]["ExecStart"])
-        check_command([path.rpartition("/")[2], *words])
+        check_installed(shlex.split(config["Service"]["ExecStart"]))
 
 
 CHECKS: dict[str, Callable[[Block], object]] = {
