@@ -200,6 +200,21 @@ def test_what_a_receiver_writes_before_is_stored(app, column, written, stored):
     assert getattr(ResetTicket.objects.get(pk=other.pk), column) != stored
 
 
+class ByInstance:
+    """A router that names another database where it is told of an instance."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        return "elsewhere" if "instance" in hints else None
+
+
+def test_insert_goes_where_the_transaction_around_it_is(app, settings):
+    """`transactions.writing` opens one where the router, told of the model alone, says."""
+    new = ticket(app)
+    settings.DATABASE_ROUTERS = [ByInstance()]
+    PreparedInsert(ResetTicket).run(new, kind="due")
+    assert new._state.db == "default"
+
+
 def test_none_is_refused_where_it_would_equal_nothing(app):
     def build(email: str) -> Any:
         return ResetTicket.objects.filter(email=email)
