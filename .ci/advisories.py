@@ -89,7 +89,7 @@ def osv(name: str, version: str, weakness: dict[str, Any]) -> dict[str, Any]:
 
 
 def audit(requirements: Path, server: ThreadingHTTPServer) -> subprocess.CompletedProcess[str]:
-    """Run pip-audit over what a file names, each of which is installed somewhere."""
+    """Run pip-audit over what a file names, with our server for its database."""
     return subprocess.run(
         [
             *("pip-audit", "--strict", "--no-deps", "--disable-pip", "--progress-spinner", "off"),

@@ -1,4 +1,4 @@
-"""What a failure to send means for the next attempt.
+"""What a failure to send means for the next attempt, and how one is logged.
 
 The question is always whether it is about this mail. A server that is away, busy or wrongly set up,
 or that refuses the sender, concerns all mails: they wait until it is mended or their links expire.

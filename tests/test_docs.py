@@ -150,8 +150,9 @@ def check_installed(words: list[str]) -> None:
 
 def check_crontab(block: Block) -> None:
     for line in block.code.splitlines():
-        _when, command = re.fullmatch(r"((?:[\d*/,-]+ +){5})(.+)", line).groups()  # type: ignore[union-attr]
-        command = command.rpartition("&& ")[2].partition(" >")[0]
+        job = re.fullmatch(r"(?:[\d*/,-]+ +){5}(.+)", line)
+        assert job, f"{block}: {line!r} is no line of a crontab"
+        command = job[1].rpartition("&& ")[2].partition(" >")[0]
         check_installed(shlex.split(command))
 
 
@@ -339,7 +340,7 @@ def test_example_site_in_production_has_nothing_to_mend():
     assert process.stdout == "System check identified no issues (0 silenced).\n"
 
 
-# MariaDB has no index on an expression, and needs none for this.
+# MariaDB has no index on an expression, and needs none: the page gives it another.
 @pytest.mark.skipif(database.vendor == "mysql", reason="the page has it for PostgreSQL")
 @pytest.mark.django_db
 def test_indexes_spare_delivery_the_whole_table_of_users():

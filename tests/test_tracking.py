@@ -159,7 +159,6 @@ def test_what_a_provider_says_at_once(mailed, caplog, statuses, noted, reason):
     message = mail.EmailMessage()
     message.metadata = {"ticket": str(mailed.pk), "mail": "reset"}
     told = AnymailStatus()
-    told.message_id = "1"
     told.set_recipient_status(
         {
             str(number): AnymailRecipientStatus(message_id="7", status=status)
