@@ -10,7 +10,7 @@ from django.db import connections
 from django.http import HttpResponse
 from django.test import Client as Browser
 
-from dbconnections import throttling, tickets
+from dbconnections import models, throttling, tickets
 from dbconnections.models import Client, Connection
 from tests.factories import ClientFactory, ConnectionFactory, UserFactory
 
@@ -23,8 +23,11 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
     if "MUTANT_UNDER_TEST" in os.environ:
         test = connections["default"].settings_dict["TEST"]
         test["NAME"] = f"{test['NAME']}.{os.getpid()}"
-        for statement in (tickets._use, tickets._supersede):
-            statement._plans.clear()  # compiled before the fork, of unchanged code
+        # Compiled before the fork, of unchanged code.
+        for statement in (tickets._INSERT, tickets._use, tickets._supersede):
+            statement._plans.clear()
+        for query in (models.asking, models.whole_ticket):
+            query._selections.clear()
 
 
 @pytest.fixture(autouse=True)
