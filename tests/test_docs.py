@@ -67,7 +67,7 @@ from tests.support.documentation import (
 )
 
 # What nothing can run or parse, by the name in its comment.
-PROSE = {"a0deploy", "nginx"}
+PROSE = {"a0deploy"}
 
 # What pages name that is of other packages.
 THEIR_COMMANDS = {"db_worker", "prune_db_task_results", "rqworker"}

@@ -21,6 +21,7 @@ HINTS = {
     "npm": "it comes with Node.js 20 or later",
     "curl": "on Debian: apt install curl",
     "chromium": "on Debian: apt install chromium",
+    "nginx": "on Debian: apt install nginx-light",
     "slapd": "on Debian: apt install slapd",
 }
 

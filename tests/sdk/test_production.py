@@ -1,9 +1,10 @@
-"""The configuration of gunicorn in `docs/production.md`."""
+"""The configuration of gunicorn and of nginx in `docs/production.md`."""
 
 import sys
 
 import pytest
 
+from tests.sdk.packages import program
 from tests.support.documentation import ROOT, blocks
 from tests.support.servers import free_port, serving, status_of
 from tests.support.time import wait_until
@@ -16,14 +17,38 @@ def application(environ, start_response):
     return []
 """
 
+NGINX = """
+daemon off;
+pid {directory}/pid;
+events {{ }}
+http {{
+    {marked}
+    server {{
+        listen {address};
+        return 404;
+    }}
+}}
+"""
+
+ADDRESSES = {
+    "/dbconnections/reset/abc.def": "/dbconnections/reset/[token]",
+    "/dbconnections/reset/abc.def?from=mail": "/dbconnections/reset/[token]",
+    "/prefix/dbconnections/reset/abc.def": "/dbconnections/reset/[token]",
+    "/dbconnections/reset/": "/dbconnections/reset/",
+    "/dbconnections/reset/done/?success=true": "/dbconnections/reset/done/?success=true",
+    "/notes/?page=2": "/notes/?page=2",
+}
+
+
+def marked(name: str) -> str:
+    """Return the code of the page that is marked so."""
+    page = blocks(ROOT / "docs/production.md")
+    [code] = [block.code for block in page if block.mark == name]
+    return code
+
 
 def test_log_of_gunicorn_has_no_link(tmp_path):
-    [code] = [
-        block.code
-        for block in blocks(ROOT / "docs/production.md")
-        if block.mark == "gunicorn.conf.py"
-    ]
-    (tmp_path / "gunicorn.conf.py").write_text(code)
+    (tmp_path / "gunicorn.conf.py").write_text(marked("gunicorn.conf.py"))
     (tmp_path / "site_of_one.py").write_text(APPLICATION)
     address = f"127.0.0.1:{free_port()}"
     url = f"http://{address}"
@@ -34,3 +59,22 @@ def test_log_of_gunicorn_has_no_link(tmp_path):
         wait_until(lambda: "/dbconnections/reset/" in log.read_text(), "nothing is logged")
     assert '"GET /dbconnections/reset/[token] HTTP/1.1"' in log.read_text()
     assert "abc.def" not in log.read_text()
+
+
+def test_log_of_nginx_has_no_link(tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    log = tmp_path / "access.log"
+    code = marked("nginx.conf").replace("/var/log/nginx/access.log", str(log))
+    configuration = NGINX.format(directory=tmp_path, address=address, marked=code)
+    (tmp_path / "nginx.conf").write_text(configuration)
+    url = f"http://{address}"
+    command = [program("nginx"), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    command += ["-e", str(tmp_path / "error.log")]
+    output = tmp_path / "output"
+    with serving(command, lambda: status_of(f"{url}/") == 404, directory=tmp_path, log=output):
+        for asked in ADDRESSES:
+            assert status_of(url + asked) == 404
+        wait_until(lambda: "/notes/" in log.read_text(), "nothing is logged")
+    logged = [line.split('"')[1] for line in log.read_text().splitlines()]
+    expected = [f"GET {address}" for address in ADDRESSES.values()]
+    assert [line for line in logged if line != "GET /"] == expected
