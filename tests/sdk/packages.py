@@ -4,7 +4,9 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -34,11 +36,10 @@ def directory_of(requirement: str) -> Path:
 def install(npm: list[str], pip: list[str]) -> None:
     """Install what is missing, several at once."""
     program("npm")
-    commands = {name: [*NPM.split(), str(directory_of(name)), name] for name in npm}
-    for name in pip:
-        target = ["--target", str(directory_of(name)), name]
-        commands[name] = [sys.executable, *UV.split(), sys.executable, *target]
-    missing = [name for name in commands if not _stamp(name).exists()]
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    commands = {name: NPM.split() for name in npm}
+    commands |= {name: [sys.executable, *UV.split(), sys.executable, "--target"] for name in pip}
+    missing = [name for name in commands if not directory_of(name).exists()]
     with ThreadPoolExecutor() as pool:
         for problem in pool.map(_install, missing, [commands[name] for name in missing]):
             if problem:
@@ -54,14 +55,16 @@ def program(name: str) -> str:
 
 
 def _install(name: str, command: list[str]) -> str:
-    """Run one installation; return what went wrong, empty if nothing did."""
-    directory_of(name).mkdir(parents=True, exist_ok=True)
-    process = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    if process.returncode != 0:
-        return f"{name} cannot be installed:\n{process.stdout}{process.stderr}"
-    _stamp(name).touch()
+    """Install one package, whole or not at all; return what went wrong, empty if nothing did."""
+    with TemporaryDirectory(dir=DIRECTORY) as directory:
+        # One level down: nobody expects a temporary directory to go away by itself.
+        target = Path(directory, "installed")
+        target.mkdir()
+        process = subprocess.run(
+            [*command, str(target), name], capture_output=True, text=True, timeout=300
+        )
+        if process.returncode != 0:
+            return f"{name} cannot be installed:\n{process.stdout}{process.stderr}"
+        with suppress(OSError):  # another process was sooner
+            target.rename(directory_of(name))
     return ""
-
-
-def _stamp(name: str) -> Path:
-    return directory_of(name) / ".installed"

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.sdk.packages import directory_of, install
-from tests.sites.environments import Environment, Pair, run
+from tests.sites.environments import Environment, run, supported_pairs
 
 pytestmark = pytest.mark.sites
 
 CONSUMER = Path(__file__).parent / "consumer"
 PYRIGHT = "pyright@1.1"
+
+# What a type checker finds fault with, if it knows our types.
+WRONG = "from dbconnections.delivery import deliver_due\nnumber: int = deliver_due()\n"
 
 MYPY = """
 [mypy]
@@ -22,19 +25,29 @@ django_settings_module = shop.settings
 """
 
 
-@pytest.fixture(scope="module")
-def consumer(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> tuple[Environment, Path]:
+@pytest.fixture(scope="module", params=[supported_pairs()[0], supported_pairs()[-1]], ids=str)
+def consumer(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, wheel: Path
+) -> tuple[Environment, Path]:
     """A site that uses all there is to use, and an environment with the release."""
     directory = tmp_path_factory.mktemp("types")
-    environment = Environment(directory / "environment", Pair("3.12", "5.2"))
+    environment = Environment(directory / "environment", request.param)
     environment.install(str(wheel), "mypy", "django-stubs", "djangorestframework-stubs")
     shutil.copytree(CONSUMER, directory / "consumer")
+    (directory / "consumer/mypy.ini").write_text(MYPY)
+    (directory / "consumer/wrong.py").write_text(WRONG)
     return environment, directory / "consumer"
+
+
+@pytest.fixture(scope="module")
+def pyright() -> str:
+    """The program pyright."""
+    install(npm=[PYRIGHT], pip=[])
+    return str(directory_of(PYRIGHT) / "node_modules/.bin/pyright")
 
 
 def test_mypy_has_nothing_against_a_site_that_uses_everything(consumer):
     environment, directory = consumer
-    (directory / "mypy.ini").write_text(MYPY)
     said = environment.run("mypy", "shop", cwd=directory)
     assert said.startswith("Success: no issues found")
 
@@ -42,16 +55,19 @@ def test_mypy_has_nothing_against_a_site_that_uses_everything(consumer):
 def test_mypy_knows_the_types(consumer):
     """Or it would have nothing against anything."""
     environment, directory = consumer
-    (directory / "mypy.ini").write_text(MYPY)
-    wrong = "from dbconnections.delivery import deliver_due\nnumber: int = deliver_due()\n"
-    (directory / "wrong.py").write_text(wrong)
     with pytest.raises(pytest.fail.Exception, match="Incompatible types in assignment"):
         environment.run("mypy", "wrong.py", cwd=directory)
 
 
-def test_pyright_has_nothing_against_a_site_that_uses_everything(consumer):
+def test_pyright_has_nothing_against_a_site_that_uses_everything(consumer, pyright):
     environment, directory = consumer
-    install(npm=[PYRIGHT], pip=[])
-    pyright = directory_of(PYRIGHT) / "node_modules/.bin/pyright"
-    said = run(str(pyright), "--pythonpath", str(environment.bin / "python"), "shop", cwd=directory)
+    python = str(environment.bin / "python")
+    said = run(pyright, "--pythonpath", python, "shop", cwd=directory)
     assert "0 errors, 0 warnings" in said
+
+
+def test_pyright_knows_the_types(consumer, pyright):
+    environment, directory = consumer
+    python = str(environment.bin / "python")
+    with pytest.raises(pytest.fail.Exception, match="reportAssignmentType"):
+        run(pyright, "--pythonpath", python, "wrong.py", cwd=directory)
