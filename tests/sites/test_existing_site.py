@@ -1,5 +1,6 @@
 """A shop with users, log-in, headers and rules of its own, to which the app is added."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,8 +19,9 @@ pytestmark = pytest.mark.sites
 
 SHOP = Path(__file__).parent / "existing"
 ORIGIN = "https://app.example.com"
+SHOP_ORIGIN = "https://shop.example.com"  # of the shop's own API, as its settings say
 ADDRESS = "jane@example.com"
-OLD = "old-Tractor-41"
+OLD, NEWEST = "old-Tractor-41", "late-Harbour-7"
 
 SET_UP = f"""
 from dbconnections.models import Client, Connection
@@ -75,6 +77,16 @@ def shop(tmp_path: Path, make_environment: Any) -> Iterator[tuple[Path, str]]:
             yield directory, url
 
 
+def preflight(url: str, path: str, origin: str) -> requests.structures.CaseInsensitiveDict[str]:
+    """Return the headers of what a browser asks before it posts JSON from another origin."""
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    return requests.options(url + path, headers=asked, timeout=30).headers
+
+
 def ask(url: str, email: str) -> requests.Response:
     """Ask for a reset as a German person's browser does from a front end elsewhere."""
     body = {"client_id": "shop-app", "connection": "Users", "email": email}
@@ -99,6 +111,13 @@ def test_shop_gets_the_reset_and_keeps_what_it_has(shop):
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
+    # Each of the two speaks for its own addresses and origins alone.
+    our, their = "/dbconnections/change_password", "/accounts/login/"
+    assert preflight(url, our, ORIGIN)["Access-Control-Allow-Origin"] == ORIGIN
+    assert "Access-Control-Allow-Origin" not in preflight(url, our, SHOP_ORIGIN)
+    assert preflight(url, their, SHOP_ORIGIN)["Access-Control-Allow-Origin"] == SHOP_ORIGIN
+    assert "Access-Control-Allow-Origin" not in preflight(url, their, ORIGIN)
+
     person = Browser(url, Accept_Language="de")
     [mail] = wait_for_mails(directory, 1)
     assert mail.recipients == ADDRESS
@@ -114,4 +133,16 @@ def test_shop_gets_the_reset_and_keeps_what_it_has(shop):
     assert "/accounts/login/" in shopper.url, "the old session is still there"
     shopper.send("form:has(input[name=login])", login=ADDRESS, password="fresh-Kettle-88")
     assert shopper.url == f"{url}/accounts/email/"
-    shopper.visit("/accounts/password/reset/")
+
+    wait_for_mails(directory, 2)  # ours told the person of the change
+    # allauth's own reset goes on beside ours, to its end.
+    forgetful = Browser(url)
+    forgetful.visit("/accounts/password/reset/")
+    forgetful.send("form:has(input[name=email])", email=ADDRESS)
+    [*_, theirs] = wait_for_mails(directory, 3)
+    [link] = re.findall(r"http\S+/accounts/password/reset/key/\S+", theirs.text)
+    forgetful.visit(link)
+    forgetful.send("form:has(input[name=password1])", password1=NEWEST, password2=NEWEST)
+    forgetful.visit("/accounts/login/")
+    forgetful.send("form:has(input[name=login])", login=ADDRESS, password=NEWEST)
+    assert forgetful.url == f"{url}/accounts/email/"
