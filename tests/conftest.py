@@ -23,11 +23,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
     if "MUTANT_UNDER_TEST" in os.environ:
         test = connections["default"].settings_dict["TEST"]
         test["NAME"] = f"{test['NAME']}.{os.getpid()}"
-        # Compiled before the fork, of unchanged code.
-        for statement in (tickets._INSERT, tickets._use, tickets._supersede):
-            statement._plans.clear()
-        for query in (models.asking, models.whole_ticket):
-            query._selections.clear()
+
+
+@pytest.fixture(autouse="MUTANT_UNDER_TEST" in os.environ)
+def nothing_is_compiled() -> None:
+    """Have each test that `make mutants` runs compile the statements it needs, of changed code."""
+    for statement in (tickets._INSERT, tickets._use, tickets._supersede):
+        statement._plans.clear()
+    for query in (models.asking, models.whole_ticket):
+        query._selections.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -448,8 +448,9 @@ def test_button_confirms_the_given_password(sealed):
 
 
 def test_link_without_a_given_password_confirms_nothing(ticket):
-    with nothing_changes(ticket), pytest.raises(TicketRefused, match="closed"):
+    with nothing_changes(ticket), pytest.raises(TicketRefused, match="closed") as refused:
         tickets.redeem(ticket.pk, retyped=Secret(""))
+    assert refused.value.ticket == ticket
 
 
 def test_given_password_that_no_key_opens_confirms_nothing(sealed, settings):
@@ -500,8 +501,9 @@ def test_too_many_wrong_retypes_close_the_ticket(retyped, settings, most):
     for _ in range(most - 1):
         with pytest.raises(WrongRetype):
             tickets.redeem(retyped.pk, retyped=NEW)
-    with pytest.raises(TicketRefused, match="revoked"):
+    with pytest.raises(TicketRefused, match="revoked") as refused:
         tickets.redeem(retyped.pk, retyped=NEW)
+    assert refused.value.ticket == retyped
     with nothing_changes(retyped), pytest.raises(TicketRefused, match="revoked"):
         tickets.redeem(retyped.pk, retyped=GIVEN)
     assert columns(retyped)["sealed_password"] == ""

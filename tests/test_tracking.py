@@ -312,20 +312,35 @@ def test_event_of_a_time_without_a_zone_is_noted(mailed):
     assert reports(mailed) == {"delivered"}
 
 
+def test_report_that_gives_no_reason_leaves_the_one_that_was_given(mailed):
+    assert tickets.report(mailed.pk, "rejected", reason="blocked") is True
+    assert tickets.report(mailed.pk, "complained") is True
+    assert tickets.report(mailed.pk, "complained", reason="spam") is False
+    assert now(mailed).reject_reason == "blocked"
+
+
+def test_report_of_acceptance_replaces_the_message_id(mailed):
+    assert tickets.report(mailed.pk, "accepted", message_id="7") is True
+    assert now(mailed).message_id == "7"
+    assert tickets.report(mailed.pk, "accepted") is True
+    assert now(mailed).message_id == ""
+    assert tickets.report(uuid4(), "accepted", message_id="7") is False
+
+
 def test_event_told_twice_counts_once(mailed):
     told = []
 
     def listen(sender, **carried):
         told.append((carried["ticket_id"], carried["outcome"], carried["reason"]))
 
-    signals.delivery_reported.connect(listen)
+    signals.delivery_reported.connect(listen, sender=ResetTicket)
     try:
         tell(mailed, "complained")
         at = now(mailed).complained_at
         let_pass(DAY)
         tell(mailed, "complained")
     finally:
-        signals.delivery_reported.disconnect(listen)
+        signals.delivery_reported.disconnect(listen, sender=ResetTicket)
     assert now(mailed).complained_at == at - DAY
     assert told == [(mailed.pk, "complained", "")]
 

@@ -147,11 +147,11 @@ def test_receivers_are_told(link, jane):
     def hear(ticket: ResetTicket, account: Any, **kwargs: Any) -> None:
         heard.append((ticket.pk, account.id))
 
-    signals.reset_handed_over.connect(hear)
+    signals.reset_handed_over.connect(hear, sender=ResetTicket)
     try:
         link()
     finally:
-        signals.reset_handed_over.disconnect(hear)
+        signals.reset_handed_over.disconnect(hear, sender=ResetTicket)
     assert heard == [(ResetTicket.objects.get().pk, str(jane.pk))]
 
 
