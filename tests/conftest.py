@@ -25,13 +25,14 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
         test["NAME"] = f"{test['NAME']}.{os.getpid()}"
 
 
-@pytest.fixture(autouse="MUTANT_UNDER_TEST" in os.environ)
+@pytest.fixture(autouse=True)
 def nothing_is_compiled() -> None:
-    """Have each test that `make mutants` runs compile the statements it needs, of changed code."""
-    for statement in (tickets._INSERT, tickets._use, tickets._supersede):
-        statement._plans.clear()
-    for query in (models.asking, models.whole_ticket):
-        query._selections.clear()
+    """Have each test that `make mutants` runs compile its statements, of changed code."""
+    if "MUTANT_UNDER_TEST" in os.environ:
+        for statement in (tickets._INSERT, tickets._use, tickets._supersede):
+            statement._plans.clear()
+        for query in (models.asking, models.whole_ticket):
+            query._selections.clear()
 
 
 @pytest.fixture(autouse=True)

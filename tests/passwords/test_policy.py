@@ -503,6 +503,20 @@ def test_rule_in_words_has_its_bounds(language, rule, bounds):
     assert not re.search(r"%[(ds]", sentence)
 
 
+def test_rules_in_words():
+    """Whole, for the other languages are looked up by them."""
+    policy = Policy(
+        min_length=15, types=FAIR, blocks_identical=True, blocks_sequential=True, max_bytes=72
+    )
+    assert [rule.sentence() for rule in policy.rules()] == [
+        "At least 15 characters.",
+        "Each of these: lower case letters (a-z), upper case letters (A-Z), numbers (0-9).",
+        "No more than 2 equal characters in a row, such as aaa.",
+        "No more than 2 characters in sequence, such as abc or 321.",
+        "At most 72 bytes, which is as many plain letters.",
+    ]
+
+
 # All of it
 
 POLICIES = st.builds(

@@ -325,6 +325,11 @@ def test_longest_sequence(most):
     assert not NoSequential(most).is_met(alphabet[: most + 1])
 
 
+def test_no_two_in_sequence():
+    for text in ("a", "ac", "a-b", "ab"):
+        assert NoSequential(1).is_met(text) is (text != "ab")
+
+
 # No password at all
 
 
