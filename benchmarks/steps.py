@@ -19,10 +19,17 @@ from typing import Any
 
 from benchmarks import databases
 from benchmarks.__main__ import said_now, show, write
+from benchmarks.figures import VENDORS, Target, judgement
 from benchmarks.runner import ROOT
 from benchmarks.sites import CSRF, SITES
 
 PASSWORD = "Wandering-Fjord-42"  # noqa: S105
+
+FOLLOWING, OPENING, SETTING = "following the link", "opening the page", "setting the password"
+
+# What is aimed at; of time, where the password is set.
+MOST_STATEMENTS = {FOLLOWING: 0, OPENING: 3, SETTING: 8}
+MOST_MS = 3
 
 
 def main() -> None:
@@ -36,15 +43,24 @@ def main() -> None:
         show(json.dumps(walk(options.people)))
         return
     lines = ["| | statements | median, ms (p95) | CPU median, ms |", "|---|---|---|---|"]
-    for vendor in ("sqlite", "postgresql"):
+    judged = []
+    for vendor in VENDORS:
         for step, found in measure(vendor, options.people).items():
+            median = statistics.median(found["wall"])
             p95 = statistics.quantiles(found["wall"], n=20)[-1]
+            statements = " or ".join(map(str, found["statements"]))
             lines.append(
-                f"| {vendor}, {step} | {' or '.join(map(str, found['statements']))} "
-                f"| {statistics.median(found['wall']):.2f} ({p95:.2f}) "
+                f"| {VENDORS[vendor]}, {step} | {statements} | {median:.2f} ({p95:.2f}) "
                 f"| {statistics.median(found['cpu']):.2f} |"
             )
-    text = "\n".join([*lines, "", said_now(["ours"])])
+            label = f"{step}; {VENDORS[vendor]}"
+            most = MOST_STATEMENTS[step]
+            is_met = max(found["statements"]) <= most
+            judged.append(Target(f"at most {most} statements: {label}", statements, is_met))
+            if step == SETTING:
+                is_met = median < MOST_MS
+                judged.append(Target(f"under {MOST_MS} ms: {label}", f"{median:.2f} ms", is_met))
+    text = "\n".join([*lines, "", judgement(judged), "", said_now(["ours"])])
     show(text)
     if options.write:
         write(ROOT / "docs/benchmarks.md", text, "steps")
@@ -88,8 +104,7 @@ def walk(people: int) -> dict[str, Any]:
     worker.prepare(people + 100)
     worker.batch(people)
     steps: dict[str, Any] = {
-        step: {"wall": [], "cpu": [], "statements": set()}
-        for step in ("following the link", "opening the page", "setting the password")
+        step: {"wall": [], "cpu": [], "statements": set()} for step in MOST_STATEMENTS
     }
     sent = ResetTicket.objects.filter(sent_at__isnull=False).values_list("pk", flat=True)
     for number, ticket_id in enumerate(list(sent)):
@@ -101,9 +116,9 @@ def walk(people: int) -> dict[str, Any]:
             "new_password2": PASSWORD,
         }
         asked = {
-            "following the link": (links.mailed_url(ticket_id), None, 302),
-            "opening the page": ("/dbconnections/reset/", None, 200),
-            "setting the password": ("/dbconnections/reset/", fields, 302),
+            FOLLOWING: (links.mailed_url(ticket_id), None, 302),
+            OPENING: ("/dbconnections/reset/", None, 200),
+            SETTING: ("/dbconnections/reset/", fields, 302),
         }
         for step, (address, form, status) in asked.items():
             request = page_request(address, form, cookie, number)

@@ -559,19 +559,8 @@ class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
         )
 
     def serving(self) -> "ResetTicketQuerySet":
-        """Tickets whose client and connection are active and still belong together.
-
-        Subqueries instead of joins: an UPDATE through a join is split into SELECT and UPDATE
-        on some databases, and would then no longer be one atomic test and change.
-        """
-        enabled = Connection.clients.through.objects.filter(
-            client_id=OuterRef("client_id"), connection_id=OuterRef("connection_id")
-        )
-        return self.filter(
-            Exists(enabled),
-            client__in=Client.objects.filter(is_active=True),
-            connection__in=Connection.objects.filter(is_active=True, strategy=DATABASE_STRATEGY),
-        )
+        """Tickets whose client and connection are active and still belong together."""
+        return self.filter(_serves())
 
     def redeemable(self) -> "ResetTicketQuerySet":
         """Open tickets that were bound to an account and still serve."""
@@ -579,14 +568,24 @@ class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
 
     def whole(self) -> "ResetTicketQuerySet":
         """Tickets with all that judging them takes: state, client, connection, ``serves``."""
-        serves = Exists(ResetTicket.objects.serving().filter(pk=OuterRef("pk")))
         return (
             self.with_state()
             .annotate(  # type: ignore[no-redef]  # as above
-                serves=serves
+                serves=_serves()
             )
             .select_related("client", "connection")
         )
+
+
+def _serves() -> Exists:
+    """Say of a ticket whether its client and connection are active and still belong together.
+
+    No joins outside of it: an UPDATE through one is split into SELECT and UPDATE on some databases,
+    and would then no longer be one atomic test and change. No look at other tickets inside: where
+    PostgreSQL makes a table of all that exists first, these are few.
+    """
+    pair = {"client_id": OuterRef("client_id"), "connection_id": OuterRef("connection_id")}
+    return Exists(enabled_pairs().filter(**pair))
 
 
 class ResetTicketManager(models.Manager.from_queryset(ResetTicketQuerySet)):  # type: ignore[misc]  # made when run
