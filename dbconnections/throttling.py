@@ -98,9 +98,9 @@ def count_caller(ip: str | None, *, spend: bool = True) -> Allowance | None:
     return count("ip", settings.RATE_LIMIT_PER_IP, network(ip), spend=spend)
 
 
-def count_request(ip: str | None, sought: str, *, spend: bool = True) -> Allowance | None:
+def count_request(ip: str | None, sought: str) -> Allowance | None:
     """Count a request for a reset against what one caller may ask for one address or username."""
-    return count("request", settings.RATE_LIMIT, network(ip), mailbox_key(sought), spend=spend)
+    return count("request", settings.RATE_LIMIT, network(ip), mailbox_key(sought))
 
 
 _PORT = re.compile(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$")

@@ -10,6 +10,8 @@ import time
 
 from limits.storage import Storage
 
+_ENDED = (0, 0.0)
+
 
 class WindowStorage(Storage):
     """Fixed windows in a dict; the caller keeps threads apart."""
@@ -25,7 +27,7 @@ class WindowStorage(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count requests in a window, which opens with the first; return how many there are."""
-        counted, end = self.windows.get(key, (0, 0.0))
+        counted, end = self.windows.get(key, _ENDED)
         now = time.time()
         if end <= now:
             counted, end = 0, now + expiry
@@ -35,12 +37,12 @@ class WindowStorage(Storage):
 
     def get(self, key: str) -> int:
         """Return how many requests there are in a window."""
-        counted, end = self.windows.get(key, (0, 0.0))
+        counted, end = self.windows.get(key, _ENDED)
         return counted if end > time.time() else 0
 
     def get_expiry(self, key: str) -> float:
         """Return when a window ends; now, if it is not open."""
-        _counted, end = self.windows.get(key, (0, 0.0))
+        _counted, end = self.windows.get(key, _ENDED)
         return max(end, time.time())
 
     def check(self) -> bool:

@@ -52,8 +52,28 @@ def test_windows_that_have_ended_are_dropped(clock):
     for second in range(20_000):
         clock.now = 1000.0 + second
         storage.incr(f"key {second}", 60)
-        assert len(storage.windows) <= 1025
+        assert len(storage.windows) <= 1024
     assert storage.get("key 19999") == 1
+
+
+def test_windows_are_looked_through_when_their_number_has_doubled(clock):
+    """Or a site with many callers would look through all of them at every request."""
+    storage = WindowStorage()
+    for number in range(1030):
+        storage.incr(f"key {number}", 60)
+    clock.now += 60
+    sizes = []
+    for number in range(1030, 2100):
+        storage.incr(f"key {number}", 60)
+        sizes.append(len(storage.windows))
+    assert max(sizes) == 2048
+    assert sizes[-1] == 2100 - 1030
+
+
+def test_window_that_was_never_open_is_cleared(clock):
+    storage = WindowStorage()
+    storage.clear("key")
+    assert storage.get("key") == 0
 
 
 def test_windows_that_are_open_are_kept(clock):

@@ -58,7 +58,7 @@ class ChangePasswordView(Endpoint):
     def post(self, request: Request) -> Response:
         fields = self.read(request, self.serializer)
         sought = fields["email"] or fields["username"]
-        self._heed(count_request(self.ip, sought, spend=self._is_counted))
+        self._heed(count_request(self.ip, sought))
         client, connection = self._find(request, fields)
         caller = auth0_client.decode(request.META.get("HTTP_AUTH0_CLIENT", ""))
         password = fields["password"]

@@ -52,6 +52,8 @@ def test_password_known_from_a_breach(service):
     with pytest.raises(PasswordRefused) as refused:
         check_breaches(KNOWN)
     assert refused.value.name == "PasswordBreachedError"
+    assert str(refused.value) == "Password is known from a data breach"
+    assert refused.value.description == ""
     assert refused.value.sentences == ["This password is known from a data breach. Choose another."]
     check_breaches(FRESH)
 

@@ -208,6 +208,13 @@ def test_rules_in_words(validators):
     ]
 
 
+def test_length_is_said_once_for_policy_and_site(validators):
+    validators("MinimumLengthValidator", min_length=10)
+    rules, notes = passwords.requirements(passwords.Policy(min_length=8))
+    assert [rule.sentence() for rule in rules] == ["At least 10 characters."]
+    assert notes == []
+
+
 def test_user_is_handed_to_validators(validators, user):
     validators(f"{__name__}.{Recording.__name__}")
     Recording.seen.clear()
