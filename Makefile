@@ -50,9 +50,11 @@ bench: $(VENV)/.bench  ## compare a request with every peer's (ARGS=--short take
 mutants: $(VENV)/.mutation  ## see whether the tests notice changes to the code; half an hour
 	@$(BIN)/python -m tests.support.mutation $(ARGS)
 
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate --no-header --upgrade --quiet
+
 lock: $(VENV)/.dev  ## renew the versions that development uses
-	@$(BIN)/uv pip compile pyproject.toml --group dev --group mutation --all-extras --universal --python-version 3.11 \
-	--no-annotate --no-header --upgrade --quiet --output-file requirements-dev.txt
+	@$(LOCK) --group dev --group mutation --all-extras --output-file requirements-dev.txt
+	@$(LOCK) --group benchmarks --output-file requirements-bench.txt
 
 clean:  ## remove what these targets made, but not the demo's data in var/
 	@rm -rf $(VENV) build dist mutants htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -65,11 +67,12 @@ $(VENV)/.%: pyproject.toml requirements-dev.txt | $(VENV)/.pip
 	@touch $@
 
 # An environment of its own: the peers hold Django back, and are no part of what is tested.
-$(VENV)/.bench: pyproject.toml | $(VENV)/.pip
+$(VENV)/.bench: pyproject.toml requirements-bench.txt | $(VENV)/.pip
 	@echo "Installing the peers into $(VENV)/bench"
 	@$(BIN)/python -m venv --clear $(VENV)/bench
 	@$(VENV)/bench/bin/python -m pip -qq --no-input install --upgrade 'pip>=25.1'
-	@$(VENV)/bench/bin/python -m pip -qq --no-input install --editable . --group benchmarks
+	@$(VENV)/bench/bin/python -m pip -qq --no-input install --editable . --group benchmarks \
+	--constraint requirements-bench.txt
 	@touch $@
 
 # --group needs pip 25.1; Python 3.11 brings an older one.

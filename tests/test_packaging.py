@@ -94,23 +94,29 @@ def test_version_is_the_one_of_the_package():
 # What development installs
 
 
-def declared() -> dict[str, Requirement]:
-    """Return what `make` may install, but for the peers, which have their own environment."""
+def declared(*, for_peers: bool) -> dict[str, Requirement]:
+    """Return what `make` may install into the peers' environment, or into the other."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups = [group for name, group in project["dependency-groups"].items() if name != "benchmarks"]
+    groups = [
+        group
+        for name, group in project["dependency-groups"].items()
+        if for_peers == (name == "benchmarks")
+    ]
     groups += [project["project"]["dependencies"]]
-    groups += project["project"]["optional-dependencies"].values()
+    if not for_peers:
+        groups += project["project"]["optional-dependencies"].values()
     found = [Requirement(item) for group in groups for item in group if isinstance(item, str)]
     return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
-def test_versions_for_development_are_locked():
+@pytest.mark.parametrize("kind", ["dev", "bench"])
+def test_versions_for_development_are_locked(kind):
     """`make lock` renews them."""
-    lines = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    lines = (ROOT / f"requirements-{kind}.txt").read_text().splitlines()
     locked: dict[str, list[str]] = {}
     for requirement in map(Requirement, lines):
         [specifier] = requirement.specifier
         assert specifier.operator == "=="
         locked.setdefault(canonicalize_name(requirement.name), []).append(specifier.version)
-    for name, requirement in declared().items():
+    for name, requirement in declared(for_peers=kind == "bench").items():
         assert all(version in requirement.specifier for version in locked[name]), name
