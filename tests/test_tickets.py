@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.db import connection as database
 from django.utils import timezone
 
-from dbconnections import links, tickets
+from dbconnections import links, signals, tickets
 from dbconnections.accounts import ModelUserStore
 from dbconnections.delivery import deliver_due
 from dbconnections.models import Client, Connection, ResetTicket, TicketState
@@ -556,6 +556,42 @@ def test_ticket_is_ended_by_the_worker_that_has_it_alone():
     assert columns(due) == before
     tickets.end(due, claim, TicketState.NO_ACCOUNT)
     assert columns(due)["no_account_at"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("column", ["sent_at", "handed_over_at"])
+def test_link_that_is_out_goes_on_working_when_mailing_it_once_more_fails(sealed, column):
+    claim = uuid4()
+    out = {"sent_at": None, column: timezone.now(), "claim": claim, "due_at": timezone.now()}
+    ResetTicket.objects.update(**out, last_error="OSError")
+    sealed.refresh_from_db()
+    tickets.end(sealed, claim, TicketState.UNDELIVERABLE)
+    left = columns(sealed)
+    assert (left["undeliverable_at"], left["claim"]) == (None, None)
+    assert left["sealed_password"]
+    assert left["due_at"] == sealed.expires_at, "when what is sealed is to be erased"
+    assert left["last_error"] == "OSError"
+
+    ResetTicket.objects.update(claim=claim, sealed_password="")
+    sealed.refresh_from_db()
+    tickets.end(sealed, claim, TicketState.UNDELIVERABLE, "Too late.")
+    left = columns(sealed)
+    assert (left["due_at"], left["claim"], left["last_error"]) == (None, None, "Too late.")
+
+
+def test_receivers_are_told_which_rule_refused_a_password(ticket):
+    told = []
+
+    def hear(reason: str, details: dict[str, str], **kwargs: object) -> None:
+        told.append((reason, details))
+
+    signals.reset_refused.connect(hear, sender=ResetTicket)
+    try:
+        with pytest.raises(PasswordRefused):
+            tickets.redeem(ticket.pk, password=Secret("jane@example.com"))
+    finally:
+        signals.reset_refused.disconnect(hear, sender=ResetTicket)
+    assert told == [("invalid_password", {"name": "PasswordNoUserInfoError"})]
 
 
 # When the database gives up: deadlocks, serialization failures, locks

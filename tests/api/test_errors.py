@@ -88,7 +88,7 @@ def test_unforeseen_error(ask, failing, reported, caplog, settings, debug, error
     settings.DEBUG = debug
     failing(error)
     response = ask()
-    assert_error(response, 500, "server_error", "Something went wrong on our side.")
+    assert_error(response, 500, "server_error", "Something went wrong on our side. Try again later.")
     assert CANARY not in response.content.decode()
     assert CANARY not in str(response.headers)
     assert [request.path for request in reported] == ["/dbconnections/change_password"]
@@ -194,7 +194,7 @@ def test_first_sentence_of_nested_errors():
 def test_database_that_is_busy(ask, failing, caplog):
     failing(OperationalError(CANARY))
     response = ask()
-    assert_error(response, 503, "temporarily_unavailable", "Nothing was changed.")
+    assert_error(response, 503, "temporarily_unavailable", "Nothing was changed")
     assert CANARY not in response.content.decode()
     assert response["Retry-After"] == "1"
     (record,) = [record for record in caplog.records if record.name == "django.request"]

@@ -141,18 +141,18 @@ def test_ticket_names_the_calling_library(post, jane):
     assert ResetTicket.objects.get().caller == "auth0-python 6.8.0"
 
 
-def test_receivers_are_told(link, jane):
+def test_receivers_are_told(link, jane, backend):
     heard = []
 
-    def hear(ticket: ResetTicket, account: Any, **kwargs: Any) -> None:
-        heard.append((ticket.pk, account.id))
+    def hear(ticket: ResetTicket, account: Any, caller_id: str, **kwargs: Any) -> None:
+        heard.append((ticket.pk, account.id, caller_id))
 
     signals.reset_handed_over.connect(hear, sender=ResetTicket)
     try:
         link()
     finally:
         signals.reset_handed_over.disconnect(hear, sender=ResetTicket)
-    assert heard == [(ResetTicket.objects.get().pk, str(jane.pk))]
+    assert heard == [(ResetTicket.objects.get().pk, str(jane.pk), str(backend.pk))]
 
 
 def test_owner_is_told_at_the_address_before_a_change_as_well(link, client, jane):

@@ -138,6 +138,23 @@ def test_broken_json(send, body):
     assert_nothing_done()
 
 
+SAID = {
+    "null": "The body must be one JSON object.",
+    "trailing comma": "The body is not valid JSON.",
+    "4,000 deep": "The body is not valid JSON.",
+    "NaN": "The body is not valid JSON.",
+    "key twice": "A field is in the body twice; send each once.",
+    "NUL, escaped": "The body holds a NUL character or half a surrogate pair.",
+    "surrogate in a key": "The body holds a NUL character or half a surrogate pair.",
+    "latin-1": "The body is not valid UTF-8.",
+}
+
+
+@pytest.mark.parametrize(("name", "message"), SAID.items())
+def test_broken_json_is_told_what_is_wrong_with_it(send, name, message):
+    assert_error(send(BROKEN_JSON[name]), 400, "invalid_request", message)
+
+
 UNSEEN = [
     chr(code)
     for code in (
@@ -259,6 +276,10 @@ def test_body_in_chunks_that_the_server_does_not_put_together(send):
     assert_nothing_done()
 
 
+def test_length_counts_where_there_is_one(send):
+    assert_accepted(send(GOOD.encode(), HTTP_TRANSFER_ENCODING="chunked"))
+
+
 def test_body_in_chunks_over_the_limit(send):
     body = BytesIO(b"x" * 100_000)
     response = send(b"", **chunked(body))
@@ -325,7 +346,7 @@ class HungUp:
 
 
 def test_caller_that_hangs_up():
-    with pytest.raises(InvalidRequest, match="did not arrive whole") as refusal:
+    with pytest.raises(InvalidRequest, match=r"^The body did not arrive whole\.$") as refusal:
         StrictJSONParser().parse(HungUp(), JSON)
     assert refusal.value.__suppress_context__
 
@@ -367,6 +388,7 @@ CONTENT_TYPES = {
     "ASCII": "application/json; charset=us-ascii",
     "unknown charset": "application/json; charset=x-none",
     "empty charset": "application/json; charset=",
+    "charset twice in one": "application/json; charset=utf-8=utf-8",
     "two charsets": "application/json; charset=utf-8; charset=utf-16",
     "form in latin-1": "application/x-www-form-urlencoded; charset=iso-8859-1",
 }
@@ -503,7 +525,7 @@ def test_refusal_does_not_carry_the_body(parser, media_type, body):
 
 
 def test_charset_is_judged_before_the_body():
-    with pytest.raises(UnsupportedMediaType):
+    with pytest.raises(UnsupportedMediaType, match="utf-16"):
         StrictJSONParser().parse(NeverEnding(), "application/json; charset=utf-16")
 
 

@@ -38,7 +38,10 @@ def assert_accepted(response: HttpResponse) -> None:
 
 
 def assert_error(response: HttpResponse, status: int, code: str, message: str = "") -> Any:
-    """Check an error's whole form; return its body."""
+    """Check an error's whole form; return its body.
+
+    ``message`` is all that it says where it ends with a full stop, and otherwise a part.
+    """
     assert response.status_code == status, response.content
     body = json.loads(response.content)
     assert body["code"] == code, body
@@ -49,8 +52,9 @@ def assert_error(response: HttpResponse, status: int, code: str, message: str = 
     assert body["statusCode"] == status
     assert type(body["statusCode"]) is int
     assert body["message"] == body["description"] == body["error_description"]
-    assert message in body["message"]
     assert body["message"]
+    is_whole = message.endswith(".")
+    assert message == body["message"] if is_whole else message in body["message"]
     return body
 
 
