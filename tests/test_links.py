@@ -133,6 +133,31 @@ def test_seal_outlives_a_rotation_of_the_key(settings):
     assert links.unseal(sealed, TICKET) == PASSWORD
 
 
+# What an earlier release has made
+
+OF_THEN = {
+    links.MAILED: "D50sTntqTFGeDTobX3ydIA.vEUwrzUPTF2yGT6IWDynZRV2c9GyH10az9x9jNJhCLk",
+    links.OPENED: "D50sTntqTFGeDTobX3ydIA.GRqlBABD3axTFNtoGuDcVj_6vr1a7L23s5mVMW-08Eg",
+    links.SHOWN: "D50sTntqTFGeDTobX3ydIA._OtuqKeFjY9zVZORLOCDFJI0tJ9uZ0KQGxvefLDYqJY",
+}
+SEALED_THEN = (
+    "gAAAAABrCmhP89Tn9nABn0grQ5SrLZ98GOTwEhsLmWSUTZUHKTMvidcK7eku"
+    "CCOfGa9Kims4XltMZQhypZ1MZ4faUdROND3WY0HFB3ENx_WBRvi3jIB8DbQ="
+)
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_link_of_an_earlier_release_is_read(settings, purpose):
+    """An upgrade must not close the links that are in people's mailboxes."""
+    settings.SECRET_KEY = "the-key-of-then"
+    assert links.read_token(OF_THEN[purpose], purpose) == TICKET
+
+
+def test_seal_of_an_earlier_release_is_opened(settings):
+    settings.SECRET_KEY = "the-key-of-then"
+    assert links.unseal(SEALED_THEN, TICKET) == PASSWORD
+
+
 def test_seal_of_a_foreign_key_stays_closed(settings):
     sealed = links.seal(PASSWORD, TICKET)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "foreign", ["other"]

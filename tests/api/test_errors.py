@@ -88,7 +88,9 @@ def test_unforeseen_error(ask, failing, reported, caplog, settings, debug, error
     settings.DEBUG = debug
     failing(error)
     response = ask()
-    assert_error(response, 500, "server_error", "Something went wrong on our side. Try again later.")
+    assert_error(
+        response, 500, "server_error", "Something went wrong on our side. Try again later."
+    )
     assert CANARY not in response.content.decode()
     assert CANARY not in str(response.headers)
     assert [request.path for request in reported] == ["/dbconnections/change_password"]
