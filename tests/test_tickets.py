@@ -104,6 +104,27 @@ def test_issued_ticket_is_due_and_lives_as_long_as_the_connection_says(app, conn
     assert ticket.submitted == "jane"
 
 
+def test_issued_ticket_holds_all_that_was_said(app, connection):
+    said = {
+        "email": "jane@example.com",
+        "organization": "org_1",
+        "language": "de",
+        "ip": "192.0.2.1",
+        "user_agent": "curl/8.5",
+        "caller": "auth0.js 9.28",
+        "base_url": "https://login.example.com",
+        "account": "7",
+        "requested_by": "joan",
+        "result_url": "https://app.example.com/done",
+        "include_email_in_redirect": True,
+        "mark_email_as_verified": True,
+        "may_open_staff": True,
+    }
+    ticket = tickets.issue(ResetRequest(client=app, connection=connection, **said))
+    asked = {"client_id": app.pk, "connection_id": connection.pk, "username": ""}
+    assert columns(ticket).items() >= (said | asked).items()
+
+
 def test_issued_ticket_holds_its_password_sealed(legacy_app, connection):
     ticket = tickets.issue(
         ResetRequest(client=legacy_app, connection=connection, email="a@b.example", password=GIVEN)
