@@ -302,6 +302,37 @@ def test_dead_ticket_is_refused(any_ticket, jane, kill, reason):
         with nothing_changes(any_ticket), pytest.raises(TicketRefused) as refusal:
             use()
         assert refusal.value.reason == reason
+        assert refusal.value.ticket == (None if reason == Reason.UNKNOWN else any_ticket)
+
+
+def test_receivers_are_told_of_a_form_that_is_refused_not_of_a_page(any_ticket):
+    tickets.revoke(any_ticket.pk, "declined")
+    told = []
+
+    def hear(reason: str, stage: str, **kwargs: object) -> None:
+        told.append((stage, reason))
+
+    signals.reset_refused.connect(hear, sender=ResetTicket)
+    try:
+        for options in ({}, {"submitted": True}):
+            with pytest.raises(TicketRefused):
+                tickets.open(any_ticket.pk, **options)
+    finally:
+        signals.reset_refused.disconnect(hear, sender=ResetTicket)
+    assert told == [("change", "revoked")]
+
+
+def test_account_is_locked_for_the_change_alone(ticket, monkeypatch):
+    """A page that is looked at must not hold up whoever logs in."""
+    locked, get = [], ModelUserStore.get
+
+    def note(store: ModelUserStore, account_id: str, *, for_update: bool = False) -> object:
+        locked.append(for_update)
+        return get(store, account_id, for_update=for_update)
+
+    monkeypatch.setattr(ModelUserStore, "get", note)
+    tickets.redeem(ticket.pk, password=NEW)
+    assert locked == [False, True]
 
 
 @dies
