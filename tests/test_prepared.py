@@ -213,12 +213,16 @@ class ByInstance:
         return "elsewhere" if "instance" in hints or model is not ResetTicket else None
 
 
-def test_insert_goes_where_the_transaction_around_it_is(app, settings):
+def test_writes_go_where_the_transaction_around_them_is(app, settings):
     """`transactions.writing` opens one where the router, told of the model alone, says."""
     new = ticket(app)
+    update = PreparedUpdate(
+        ResetTicket, lambda pk: ResetTicket.objects.filter(pk=pk), {"attempts": 7}, pk=UUIDField()
+    )
     settings.DATABASE_ROUTERS = [ByInstance()]
     PreparedInsert(ResetTicket).run(new, kind="due")
     assert new._state.db == "default"
+    assert update.run(pk=new.pk) == 1
 
 
 def test_none_is_refused_where_it_would_equal_nothing(app):
@@ -277,7 +281,8 @@ def test_update_changes_what_the_orm_changes(app):
         changed = ResetTicket.objects.filter(attempts=1, last_error="100 %s")
         assert set(changed.values_list("pk", flat=True)) == expected
         changed.update(attempts=0)
-    assert built.count("1") == 1  # by this test, to compare; the update's was built of places
+    places = [account for account in built if isinstance(account, prepared.Place)]
+    assert len(places) == 1, "it was compiled more than once"
     assert update.run(account="1", before=now - timedelta(days=1), pk=uuid4()) == 0
 
 

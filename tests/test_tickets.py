@@ -19,7 +19,14 @@ from dbconnections.delivery import deliver_due
 from dbconnections.models import Client, Connection, ResetTicket, TicketState
 from dbconnections.passwords import PasswordRefused
 from dbconnections.secret import Secret
-from dbconnections.tickets import Reason, ResetRequest, TicketRefused, WrongRetype
+from dbconnections.tickets import (
+    Reason,
+    ResetRequest,
+    Taken,
+    TicketRefused,
+    Unmailable,
+    WrongRetype,
+)
 from dbconnections.transactions import Busy
 from tests.factories import PASSWORD, MailedTicketFactory, ResetTicketFactory, UserFactory
 from tests.support.time import let_pass
@@ -725,3 +732,23 @@ def test_mail_to_any_account_of_an_address_waits_for_the_first(jane, app, connec
     monkeypatch.setattr(ModelUserStore, "get", note)
     tickets.bind(ticket, claim)
     assert locked == [str(jane.pk), str(second.pk)]
+
+
+@pytest.mark.parametrize("account", ["", "missing"], ids=["none", "deleted"])
+def test_ticket_of_nobody_is_not_bound(app, connection, account):
+    claim = uuid4()
+    ticket = ResetTicketFactory(client=app, connection=connection, account=account, claim=claim)
+    with nothing_changes(ticket), pytest.raises(Unmailable) as refusal:
+        tickets.bind(ticket, claim)
+    assert (refusal.value.state, refusal.value.reason) == (TicketState.NO_ACCOUNT, "")
+    assert str(refusal.value) == "no_account"
+
+
+def test_ticket_is_bound_by_the_worker_that_has_it_alone(jane, app, connection):
+    ticket = ResetTicketFactory(
+        client=app, connection=connection, account=str(jane.pk), claim=uuid4()
+    )
+    with nothing_changes(ticket), pytest.raises(Taken):
+        tickets.bind(ticket, uuid4())
+    tickets.bind(ticket, ticket.claim)
+    assert columns(ticket)["sent_to"] == jane.email
