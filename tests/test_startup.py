@@ -37,7 +37,7 @@ def test_library_is_not_loaded_at_start(at_start, library):
     assert library not in at_start
 
 
-@pytest.mark.parametrize("module", ["delivery", "mail", "pages"])
+@pytest.mark.parametrize("module", ["delivery", "failures", "mail", "pages"])
 def test_module_is_not_loaded_at_start(at_start, module):
     """The first request loads every URLconf, and ``pages`` with it; a command need not."""
     assert {"dbconnections.admin", "dbconnections.tracking", "dbconnections.wake_ups"} <= at_start
