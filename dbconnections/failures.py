@@ -8,7 +8,6 @@ or from what the ticket holds: it is tried again, but not without end.
 
 import logging
 import re
-import smtplib
 import sys
 import traceback
 from enum import Enum, auto
@@ -65,16 +64,13 @@ def classify(error: Exception) -> Failure:
     anymail = _anymail_exceptions()
     if anymail and isinstance(error, anymail.AnymailError):
         return _classify_anymail(error, anymail)
+    smtplib = _smtplib()
+    if smtplib and isinstance(error, smtplib.SMTPException):
+        return _classify_smtp(error, smtplib)
     match error:
         case Undeliverable():
             return Failure.PERMANENT
-        case smtplib.SMTPRecipientsRefused(recipients=recipients):
-            return _final_if(all(_is_final(*reply) for reply in recipients.values()))
-        case smtplib.SMTPDataError(smtp_code=code, smtp_error=text):
-            return _final_if(_is_final(code, text))
         case OSError() | OperationalError() | InterfaceError() | Busy():
-            # Every other error of smtplib among them, at connecting, HELO, log-in or MAIL FROM:
-            # whatever its code, it is about the sender.
             return Failure.TRANSIENT
         case ImproperlyConfigured():
             return Failure.TRANSIENT
@@ -101,7 +97,8 @@ def is_unanswered(error: Exception) -> bool:
     anymail = _anymail_exceptions()
     if anymail and isinstance(error, anymail.AnymailAPIError):
         return _is_taken(error) or _is_unanswered_by_api(error.__cause__)
-    if isinstance(error, smtplib.SMTPResponseException):
+    smtplib = _smtplib()
+    if not smtplib or isinstance(error, smtplib.SMTPResponseException):
         return False
     # The same errors stand for a server that is away, or hangs up at the greeting.
     frames = traceback.walk_tb(error.__traceback__)
@@ -113,10 +110,10 @@ def describe(error: Exception) -> str:
     if isinstance(error, Undeliverable):
         return str(error)[:200]
     codes: list[object] = []
-    anymail = _anymail_exceptions()
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
+    anymail, smtplib = _anymail_exceptions(), _smtplib()
+    if smtplib and isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _text in error.recipients.values()]
-    elif isinstance(error, smtplib.SMTPResponseException):
+    elif smtplib and isinstance(error, smtplib.SMTPResponseException):
         codes = [error.smtp_code]
     elif anymail and isinstance(error, anymail.AnymailError) and error.status_code:
         codes = [error.status_code]
@@ -136,6 +133,16 @@ def log_failure(
     if ticket:
         extra["ticket"] = str(ticket.pk)
     logger.log(level, message, reason, extra=extra)
+
+
+def _classify_smtp(error: Exception, smtplib: ModuleType) -> Failure:
+    match error:
+        case smtplib.SMTPRecipientsRefused(recipients=recipients):
+            return _final_if(all(_is_final(*reply) for reply in recipients.values()))
+        case smtplib.SMTPDataError(smtp_code=code, smtp_error=text):
+            return _final_if(_is_final(code, text))
+    # At connecting, HELO, log-in or MAIL FROM: whatever its code, it is about the sender.
+    return Failure.TRANSIENT
 
 
 def _classify_anymail(error: Exception, anymail: ModuleType) -> Failure:
@@ -178,3 +185,8 @@ def _final_if(is_final: bool) -> Failure:
 def _anymail_exceptions() -> ModuleType | None:
     """Return anymail's exceptions if anything has imported them; else none was raised."""
     return sys.modules.get("anymail.exceptions")
+
+
+def _smtplib() -> ModuleType | None:
+    """Return smtplib, likewise: a site need not load it to start."""
+    return sys.modules.get("smtplib")

@@ -21,6 +21,7 @@ from django.dispatch import receiver
 from django.utils.encoding import punycode
 
 from dbconnections.accounts import canonical
+from dbconnections.failures import log_failure
 from dbconnections.models import ResetTicket
 
 # Of what the receiving server said, only its codes are kept: its text may quote the mail, link and
@@ -53,8 +54,6 @@ def note_accepted(message: EmailMessage, status: Any, **kwargs: object) -> None:
     except Exception as error:
         failure = error
     if failure:
-        from dbconnections.failures import log_failure
-
         log_failure("What the mail provider said was not noted: %s.", logging.ERROR, failure)
 
 

@@ -10,6 +10,7 @@ from django.dispatch import receiver
 
 from dbconnections import signals
 from dbconnections.conf import settings
+from dbconnections.failures import log_failure
 from dbconnections.transactions import database
 
 
@@ -27,8 +28,6 @@ def _wake() -> None:
     except Exception as error:
         failure = error
     if failure:
-        from dbconnections.failures import log_failure
-
         log_failure("Nobody was woken to deliver: %s.", logging.ERROR, failure)
 
 

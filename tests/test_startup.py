@@ -31,13 +31,15 @@ def at_start() -> set[str]:
     return loaded("pass")
 
 
-@pytest.mark.parametrize("library", ["cryptography", "limits", "redis", "pwned_passwords_django"])
+@pytest.mark.parametrize(
+    "library", ["cryptography", "limits", "redis", "pwned_passwords_django", "smtplib"]
+)
 def test_library_is_not_loaded_at_start(at_start, library):
     assert "dbconnections.models" in at_start
     assert library not in at_start
 
 
-@pytest.mark.parametrize("module", ["delivery", "failures", "mail", "pages"])
+@pytest.mark.parametrize("module", ["delivery", "mail", "pages"])
 def test_module_is_not_loaded_at_start(at_start, module):
     """The first request loads every URLconf, and ``pages`` with it; a command need not."""
     assert {"dbconnections.admin", "dbconnections.tracking", "dbconnections.wake_ups"} <= at_start
