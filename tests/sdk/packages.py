@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +22,7 @@ HINTS = {
     "npm": "it comes with Node.js 20 or later",
     "curl": "on Debian: apt install curl",
     "chromium": "on Debian: apt install chromium",
-    "nginx": "on Debian: apt install nginx-light",
+    "nginx": "on Debian: apt install nginx-light, and put /usr/sbin on the path",
     "slapd": "on Debian: apt install slapd",
 }
 
@@ -65,6 +64,9 @@ def _install(name: str, command: list[str]) -> str:
         )
         if process.returncode != 0:
             return f"{name} cannot be installed:\n{process.stdout}{process.stderr}"
-        with suppress(OSError):  # another process was sooner
+        try:
             target.rename(directory_of(name))
+        except OSError:
+            if not directory_of(name).exists():  # or another process was sooner
+                raise
     return ""

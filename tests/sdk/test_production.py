@@ -23,6 +23,11 @@ pid {directory}/pid;
 events {{ }}
 http {{
     {marked}
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
     server {{
         listen {address};
         return 404;
@@ -76,5 +81,5 @@ def test_log_of_nginx_has_no_link(tmp_path):
             assert status_of(url + asked) == 404
         wait_until(lambda: "/notes/" in log.read_text(), "nothing is logged")
     logged = [line.split('"')[1] for line in log.read_text().splitlines()]
-    expected = [f"GET {address}" for address in ADDRESSES.values()]
+    expected = [f"GET {shown}" for shown in ADDRESSES.values()]
     assert [line for line in logged if line != "GET /"] == expected
