@@ -54,7 +54,7 @@ def main() -> None:
             found = measure(vendor, users)
             lines.append(
                 f"| {label} | {users:,} | {found['size'] / 1e6:.0f} | {found['wall']:.1f} "
-                f"| {found['cpu']:.1f} | {found['memory'] / 1024:.0f} |"
+                f"| {found['cpu']:.1f} | {found['memory'] * 1024 / 1e6:.0f} |"
             )
     text = "\n".join([*lines, "", said_now(["ours"])])
     show(text)
@@ -113,7 +113,7 @@ def user(number: int) -> dict[str, Any]:
 
 
 def load(directory: Path) -> dict[str, float]:
-    """Run the command; this is what the process does. Memory is in kilobytes."""
+    """Run the command; this is what the process does. Memory is in units of 1,024 bytes."""
     import django
 
     django.setup()

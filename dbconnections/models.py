@@ -581,11 +581,14 @@ def _serves() -> Exists:
     """Say of a ticket whether its client and connection are active and still belong together.
 
     No joins outside of it: an UPDATE through one is split into SELECT and UPDATE on some databases,
-    and would then no longer be one atomic test and change. No look at other tickets inside: where
-    PostgreSQL makes a table of all that exists first, these are few.
+    and would then no longer be one atomic test and change. No look at other tickets inside:
+    PostgreSQL may list first all that a subquery can find, and of pairs there are few.
     """
-    pair = {"client_id": OuterRef("client_id"), "connection_id": OuterRef("connection_id")}
-    return Exists(enabled_pairs().filter(**pair))
+    return Exists(
+        enabled_pairs().filter(
+            client_id=OuterRef("client_id"), connection_id=OuterRef("connection_id")
+        )
+    )
 
 
 class ResetTicketManager(models.Manager.from_queryset(ResetTicketQuerySet)):  # type: ignore[misc]  # made when run

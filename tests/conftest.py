@@ -12,6 +12,7 @@ from django.test import Client as Browser
 
 from dbconnections import models, throttling, tickets
 from dbconnections.models import Client, Connection
+from dbconnections.prepared import PreparedInsert, PreparedQuery, PreparedUpdate
 from tests.factories import ClientFactory, ConnectionFactory, UserFactory
 
 URL = "/dbconnections/change_password"
@@ -19,20 +20,22 @@ URL = "/dbconnections/change_password"
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """Give each of the processes that `make mutants` forks a database and statements of its own."""
+    """Give each of the processes that `make mutants` forks a database of its own."""
     if "MUTANT_UNDER_TEST" in os.environ:
         test = connections["default"].settings_dict["TEST"]
         test["NAME"] = f"{test['NAME']}.{os.getpid()}"
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_compiled() -> None:
+def statements_are_compiled_anew() -> None:
     """Have each test that `make mutants` runs compile its statements, of changed code."""
     if "MUTANT_UNDER_TEST" in os.environ:
-        for statement in (tickets._INSERT, tickets._use, tickets._supersede):
-            statement._plans.clear()
-        for query in (models.asking, models.whole_ticket):
-            query._selections.clear()
+        vars(connections["default"]).pop("_dbconnections_converters", None)
+        for it in (*vars(models).values(), *vars(tickets).values()):
+            if isinstance(it, PreparedInsert | PreparedUpdate):
+                it._plans.clear()
+            elif isinstance(it, PreparedQuery):
+                it._selections.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -133,7 +133,7 @@ def test_seal_outlives_a_rotation_of_the_key(settings):
     assert links.unseal(sealed, TICKET) == PASSWORD
 
 
-# What an earlier release has made
+# What 0.1.0 has made; never to be made anew
 
 OF_THEN = {
     links.MAILED: "D50sTntqTFGeDTobX3ydIA.vEUwrzUPTF2yGT6IWDynZRV2c9GyH10az9x9jNJhCLk",
@@ -147,13 +147,13 @@ SEALED_THEN = (
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
-def test_link_of_an_earlier_release_is_read(settings, purpose):
-    """An upgrade must not close the links that are in people's mailboxes."""
+def test_link_of_before_an_upgrade_is_read(settings, purpose):
+    """It must not close the links that are in people's mailboxes."""
     settings.SECRET_KEY = "the-key-of-then"
     assert links.read_token(OF_THEN[purpose], purpose) == TICKET
 
 
-def test_seal_of_an_earlier_release_is_opened(settings):
+def test_seal_of_before_an_upgrade_is_opened(settings):
     settings.SECRET_KEY = "the-key-of-then"
     assert links.unseal(SEALED_THEN, TICKET) == PASSWORD
 

@@ -152,26 +152,29 @@ def test_insert_keeps_a_bounded_number_of_kinds(app, monkeypatch):
 
 
 def test_insert_tells_receivers_what_saving_tells(app, monkeypatch):
-    told = []
+    told, of = [], []
 
     def note(signal: Any, instance: Any, **kwargs: Any) -> None:
-        told.append((signal is post_save, type(instance), kwargs))
+        told.append((signal is post_save, kwargs))
+        of.append(instance)
 
     insert = PreparedInsert(ResetTicket)
     insert.run(ticket(app), kind="due")
+    saved, new = ticket(app), ticket(app)
     pre_save.connect(note, sender=ResetTicket)
     post_save.connect(note, sender=ResetTicket)
     try:
-        ticket(app).save(force_insert=True)
+        saved.save(force_insert=True)
         expected = [*told]
         told.clear()
         monkeypatch.setattr(PreparedInsert, "_compile", None)  # nor is it compiled anew for them
-        insert.run(ticket(app), kind="due")
+        insert.run(new, kind="due")
     finally:
         pre_save.disconnect(note, sender=ResetTicket)
         post_save.disconnect(note, sender=ResetTicket)
-    assert [is_after for is_after, _type, _kwargs in told] == [False, True]
+    assert [is_after for is_after, _kwargs in told] == [False, True]
     assert told == expected
+    assert of == [saved, saved, new, new]
 
 
 SHORT = timezone.now() + timedelta(minutes=5)
@@ -206,8 +209,8 @@ def test_what_a_receiver_writes_before_is_stored(app, column, written, stored):
     assert getattr(ResetTicket.objects.get(pk=other.pk), column) != stored
 
 
-class ByInstance:
-    """A router that names another database where it is told of an instance, or of no model."""
+class ToldOfTheModelAlone:
+    """A router that names another database where it is told of an instance, or of no ticket."""
 
     def db_for_write(self, model: Any, **hints: Any) -> str | None:
         return "elsewhere" if "instance" in hints or model is not ResetTicket else None
@@ -219,7 +222,7 @@ def test_writes_go_where_the_transaction_around_them_is(app, settings):
     update = PreparedUpdate(
         ResetTicket, lambda pk: ResetTicket.objects.filter(pk=pk), {"attempts": 7}, pk=UUIDField()
     )
-    settings.DATABASE_ROUTERS = [ByInstance()]
+    settings.DATABASE_ROUTERS = [ToldOfTheModelAlone()]
     PreparedInsert(ResetTicket).run(new, kind="due")
     assert new._state.db == "default"
     assert update.run(pk=new.pk) == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -130,6 +131,8 @@ def test_issued_ticket_holds_all_that_was_said(app, connection):
     ticket = tickets.issue(ResetRequest(client=app, connection=connection, **said))
     asked = {"client_id": app.pk, "connection_id": connection.pk, "username": ""}
     assert columns(ticket).items() >= (said | asked).items()
+    elsewhere = {"client", "connection", "username", "password", "lifetime", "caller_id"}
+    assert {field.name for field in fields(ResetRequest)} == {*said, *elsewhere}
 
 
 def test_issued_ticket_holds_its_password_sealed(legacy_app, connection):

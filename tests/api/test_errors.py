@@ -22,6 +22,7 @@ from tests.api.wire import KEYS, assert_accepted, assert_error
 from tests.factories import AllowedOriginFactory
 
 CANARY = "canary-b7f0"
+BUSY = "Nothing was changed. Try again in a moment."
 
 
 @pytest.fixture
@@ -196,7 +197,7 @@ def test_first_sentence_of_nested_errors():
 def test_database_that_is_busy(ask, failing, caplog):
     failing(OperationalError(CANARY))
     response = ask()
-    assert_error(response, 503, "temporarily_unavailable", "Nothing was changed")
+    assert_error(response, 503, "temporarily_unavailable", BUSY)
     assert CANARY not in response.content.decode()
     assert response["Retry-After"] == "1"
     (record,) = [record for record in caplog.records if record.name == "django.request"]

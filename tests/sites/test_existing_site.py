@@ -84,7 +84,9 @@ def preflight(url: str, path: str, origin: str) -> requests.structures.CaseInsen
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type",
     }
-    return requests.options(url + path, headers=asked, timeout=30).headers
+    answer = requests.options(url + path, headers=asked, timeout=30)
+    assert answer.ok, answer.status_code
+    return answer.headers
 
 
 def ask(url: str, email: str) -> requests.Response:

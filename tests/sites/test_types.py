@@ -1,6 +1,7 @@
 """The types of what a site may use, as mypy and pyright see them from outside."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,14 @@ def consumer(
     return environment, directory / "consumer"
 
 
-@pytest.fixture(scope="module")
-def pyright() -> str:
-    """The program pyright."""
+@pytest.fixture
+def pyright(consumer: tuple[Environment, Path]) -> Callable[[str], str]:
+    """Run pyright on a file or a directory of the site; return what it says."""
     install(npm=[PYRIGHT], pip=[])
-    return str(directory_of(PYRIGHT) / "node_modules/.bin/pyright")
+    environment, directory = consumer
+    command = [str(directory_of(PYRIGHT) / "node_modules/.bin/pyright")]
+    command += ["--pythonpath", str(environment.bin / "python")]
+    return lambda path: run(*command, path, cwd=directory)
 
 
 def test_mypy_has_nothing_against_a_site_that_uses_everything(consumer):
@@ -59,15 +63,10 @@ def test_mypy_knows_the_types(consumer):
         environment.run("mypy", "wrong.py", cwd=directory)
 
 
-def test_pyright_has_nothing_against_a_site_that_uses_everything(consumer, pyright):
-    environment, directory = consumer
-    python = str(environment.bin / "python")
-    said = run(pyright, "--pythonpath", python, "shop", cwd=directory)
-    assert "0 errors, 0 warnings" in said
+def test_pyright_has_nothing_against_a_site_that_uses_everything(pyright):
+    assert "0 errors, 0 warnings" in pyright("shop")
 
 
-def test_pyright_knows_the_types(consumer, pyright):
-    environment, directory = consumer
-    python = str(environment.bin / "python")
+def test_pyright_knows_the_types(pyright):
     with pytest.raises(pytest.fail.Exception, match="reportAssignmentType"):
-        run(pyright, "--pythonpath", python, "wrong.py", cwd=directory)
+        pyright("wrong.py")
