@@ -3,6 +3,7 @@
     python -m benchmarks             # all of it, some eight minutes; needs PostgreSQL
     python -m benchmarks --write     # and into README.md and docs/benchmarks.md
     python -m benchmarks --growth    # ours on tables of up to ten million rows
+    python -m benchmarks --prepared  # ours on a PostgreSQL that plans each statement once
     python -m benchmarks --short     # a minute on SQLite; fails where ratios or statements do
 
 Each site is set up as its own guide says (`benchmarks/sites`), runs in a process and on a database
@@ -59,6 +60,9 @@ def main() -> None:
     parser.add_argument("--sites", help="only these, separated by commas; the floor is with them")
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of requests")
     parser.add_argument("--growth", action="store_true", help="ours alone, on large tables")
+    parser.add_argument(
+        "--prepared", action="store_true", help="ours, with OPTIONS for statements planned once"
+    )
     options = parser.parse_args()
 
     names = list(SHORT_SITES if options.short else (n for n in SITES if SITES[n].in_table))
@@ -72,6 +76,12 @@ def main() -> None:
         show(text)
         if options.write:
             write(ROOT / "docs/benchmarks.md", text, "growth")
+        return
+    if options.prepared:
+        text = prepared(options.scale)
+        show(text)
+        if options.write:
+            write(ROOT / "docs/benchmarks.md", text, "prepared")
         return
     began = time.monotonic()
     stages = []
@@ -113,6 +123,14 @@ def compare(
             }
             stages.append(Stage(vendor, users, delay, rows))
     return stages
+
+
+def prepared(scale: float) -> str:
+    """Return how our requests and the floor's fare where PostgreSQL keeps plans of statements."""
+    names = ["floor", *(name for name, site in SITES.items() if site.is_ours and site.in_table)]
+    os.environ["BENCHMARK_PREPARED"] = "1"  # for the sites' processes
+    [stage] = compare("postgresql", names, PLAN[:1], scale)
+    return f"{table(stage)}\n\n{said_now(names)}"
 
 
 def growth(vendors: list[str], scale: float) -> str:

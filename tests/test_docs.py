@@ -74,6 +74,7 @@ THEIR_COMMANDS = {"db_worker", "prune_db_task_results", "rqworker"}
 THEIR_SETTINGS = {
     "CELERY_BROKER_URL",
     "REQUESTS_TIMEOUT",  # anymail's
+    "CONN_MAX_AGE",  # in DATABASES
     "CORS_URLS_REGEX",
     "REST_FRAMEWORK",
 }

@@ -123,6 +123,7 @@ def test_command_that_runs_once_tells_of_a_database_that_fails(monkeypatch):
         call_command("deliver_reset_emails")
 
 
+@pytest.mark.django_db  # the loop closes what connections there are
 @pytest.mark.timeout(20)
 def test_loop_stops_though_the_signal_comes_while_it_holds_the_lock_of_its_event(monkeypatch):
     """As `Event.wait` does for moments; a handler that wanted the lock would wait for ever."""
