@@ -141,7 +141,7 @@ def test_broken_json(send, body):
 SAID = {
     "null": "The body must be one JSON object.",
     "trailing comma": "The body is not valid JSON.",
-    "4,000 deep": "The body is not valid JSON.",
+    "8,000 brackets": "The body is not valid JSON.",
     "NaN": "The body is not valid JSON.",
     "key twice": "A field is in the body twice; send each once.",
     "NUL, escaped": "The body holds a NUL character or half a surrogate pair.",
