@@ -316,15 +316,22 @@ class Run:
 
     def _broken_links(self) -> tuple[list[str], int, int]:
         """Use every mailed link; return those that fail, and how many worked or are superseded."""
-        times: dict[str, list[datetime]] = {}
+        newest: dict[str, datetime] = {}
         for ticket in self.mailed.values():
-            times.setdefault(ticket.account, []).append(ticket.requested_at)
+            newest[ticket.account] = max(
+                ticket.requested_at, newest.get(ticket.account, ticket.requested_at)
+            )
+        # SQLite's clock tells milliseconds: of several that are newest one has to stay.
+        stayed = {
+            ticket.account
+            for ticket in self.mailed.values()
+            if ticket.requested_at == newest[ticket.account] and not ticket.superseded_at
+        }
         due = {}
         superseded = 0
         for link, ticket in self.mailed.items():
-            # Its own is among them; SQLite's clock tells milliseconds, and one of two may close it.
-            later = [at for at in times[ticket.account] if at >= ticket.requested_at]
-            if ticket.superseded_at and len(later) > 1:
+            is_older = ticket.requested_at < newest[ticket.account]
+            if ticket.superseded_at and (is_older or ticket.account in stayed):
                 superseded += 1
             else:
                 due[link] = ticket
