@@ -251,7 +251,11 @@ def _note_sent(ticket: ResetTicket, claim: UUID, account: Account) -> None:
         )
         if not noted:
             # The person was quicker and the ticket is used: its next mail stays due.
-            ResetTicket.objects.filter(pk=ticket.pk).update(sent_at=DatabaseNow())
+            this = ResetTicket.objects.filter(pk=ticket.pk)
+            this.update(sent_at=DatabaseNow())
+            if this.filter(superseded_at__isnull=False).exists():
+                # By one that closed all before it; one of the same moment must not close it back.
+                return
         tickets.supersede(ticket, account.id)
 
 

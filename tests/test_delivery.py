@@ -280,6 +280,24 @@ def test_worker_that_has_lost_its_claim_does_not_undo_what_another_did(due, on_s
     assert ResetTicket.objects.values().get() == settled[0]
 
 
+def test_of_two_mails_of_the_same_moment_one_has_a_link_that_works(
+    due, jane, app, connection, on_send, settings
+):
+    """Each would close the other's while both are on their way."""
+    change(settings, COALESCE_WINDOW=timedelta())
+
+    def send_another():
+        other = ask_for(jane, app, connection)
+        at_once = now(due).requested_at
+        ResetTicket.objects.filter(pk=other.pk).update(requested_at=at_once)
+        assert deliver_due() == {"sent": 1}
+
+    on_send(send_another, times=1)
+    assert deliver_due() == {"sent": 1}
+    assert len(mail.outbox) == 2
+    assert len(ResetTicket.objects.redeemable()) == 1
+
+
 def new(app, connection) -> ResetTicket:
     return ask_for(UserFactory(), app, connection)
 
