@@ -8,20 +8,16 @@ Each import is ``manage.py import_auth0 --apply`` in a process of its own, on an
 
 import argparse
 import json
-import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from benchmarks import databases
 from benchmarks.__main__ import said_now, show, write
 from benchmarks.figures import VENDORS
-from benchmarks.runner import ROOT
+from benchmarks.runner import ROOT, alone
 
 CONNECTION = "Username-Password-Authentication"
 TENANT = f"""
@@ -68,23 +64,8 @@ def measure(vendor: str, users: int) -> dict[str, float]:
         directory = Path(name)
         (directory / "tenant.yaml").write_text(TENANT)
         export(directory / "users.ndjson", users)
-        address = databases.url(vendor, "importing", directory)
-        try:
-            output = subprocess.run(
-                [sys.executable, "-m", "benchmarks.importing", "--worker", str(directory)],
-                cwd=ROOT,
-                env=os.environ
-                | {
-                    "BENCHMARK_DATABASE": address,
-                    "DJANGO_SETTINGS_MODULE": "benchmarks.sites.ours.settings_import",
-                },
-                check=True,
-                stdout=subprocess.PIPE,
-                text=True,
-            ).stdout
-        finally:
-            databases.drop(address)
-        found: dict[str, float] = json.loads(output)
+        settings = "benchmarks.sites.ours.settings_import"
+        found: dict[str, float] = alone("importing", vendor, directory, settings, name)
         assert found.pop("users") == users
         return found | {"size": (directory / "users.ndjson").stat().st_size}
 

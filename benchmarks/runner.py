@@ -22,6 +22,26 @@ Times = dict[str, list[list[int]]]
 """Wall and CPU nanoseconds of each request, under ``known`` and ``unknown``."""
 
 
+def alone(
+    benchmark: str, vendor: str, directory: Path, settings: str, *arguments: str, **variables: str
+) -> Any:
+    """Run a benchmark's ``--worker`` on an empty database of its own; return what it prints."""
+    address = databases.url(vendor, benchmark, directory)
+    own = {"BENCHMARK_DATABASE": address, "DJANGO_SETTINGS_MODULE": settings}
+    try:
+        output = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{benchmark}", "--worker", *arguments],
+            cwd=ROOT,
+            env=os.environ | own | variables,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+    finally:
+        databases.drop(address)
+    return json.loads(output)
+
+
 class Process:
     """A `benchmarks.worker` and the conversation with it."""
 

@@ -9,16 +9,13 @@ to greet whoever connects, which is what reusing a connection saves.
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks import databases
 from benchmarks.__main__ import said_now, show, write
-from benchmarks.runner import ROOT
+from benchmarks.runner import ROOT, alone
 from benchmarks.sites import SITES
 from benchmarks.smtp import sink
 
@@ -60,26 +57,16 @@ def main() -> None:
 def measure(vendor: str, delay: float, backend: str, mails: int) -> dict[str, float]:
     """Have a process deliver mails; return how it went."""
     with tempfile.TemporaryDirectory() as directory, sink(PORT, delay, delay) as server:
-        address = databases.url(vendor, "sending", Path(directory))
-        try:
-            output = subprocess.run(
-                [sys.executable, "-m", "benchmarks.sending", "--worker", "--mails", str(mails)],
-                cwd=ROOT,
-                env=os.environ
-                | {
-                    "BENCHMARK_DATABASE": address,
-                    "BENCHMARK_SMTP": str(PORT),
-                    "BENCHMARK_EMAIL_BACKEND": backend,
-                    "DJANGO_SETTINGS_MODULE": SITES["ours"].settings_module,
-                },
-                check=True,
-                stdout=subprocess.PIPE,
-                text=True,
-            ).stdout
-        finally:
-            databases.drop(address)
+        found: dict[str, float] = alone(
+            "sending",
+            vendor,
+            Path(directory),
+            SITES["ours"].settings_module,
+            *("--mails", str(mails)),
+            BENCHMARK_SMTP=str(PORT),
+            BENCHMARK_EMAIL_BACKEND=backend,
+        )
         assert server.mails == mails, f"{server.mails} of {mails} mails arrived"
-        found: dict[str, float] = json.loads(output)
         return found | {"connections": server.connections}
 
 

@@ -8,19 +8,16 @@ Requests go straight into the site's WSGI application. The hasher is one that ta
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import databases
 from benchmarks.__main__ import said_now, show, write
 from benchmarks.figures import VENDORS, Target, judgement
-from benchmarks.runner import ROOT
+from benchmarks.runner import ROOT, alone
 from benchmarks.sites import CSRF, SITES
 
 PASSWORD = "Wandering-Fjord-42"  # noqa: S105
@@ -68,24 +65,11 @@ def main() -> None:
 
 def measure(vendor: str, people: int) -> dict[str, Any]:
     """Have a process walk people through; return what each step took."""
+    settings = "benchmarks.sites.ours.settings_unhashed"
     with tempfile.TemporaryDirectory() as directory:
-        address = databases.url(vendor, "steps", Path(directory))
-        try:
-            output = subprocess.run(
-                [sys.executable, "-m", "benchmarks.steps", "--worker", "--people", str(people)],
-                cwd=ROOT,
-                env=os.environ
-                | {
-                    "BENCHMARK_DATABASE": address,
-                    "DJANGO_SETTINGS_MODULE": "benchmarks.sites.ours.settings_unhashed",
-                },
-                check=True,
-                stdout=subprocess.PIPE,
-                text=True,
-            ).stdout
-        finally:
-            databases.drop(address)
-        found: dict[str, Any] = json.loads(output)
+        found: dict[str, Any] = alone(
+            "steps", vendor, Path(directory), settings, "--people", str(people)
+        )
         return found
 
 

@@ -1,6 +1,6 @@
 """With the hasher that verifies what was imported from Auth0."""
 
-from benchmarks.sites.ours.settings_none import *  # noqa: F403
+from benchmarks.sites.ours.settings_none import *  # noqa: F403  # those, but for the hashers
 
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
