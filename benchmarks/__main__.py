@@ -145,10 +145,9 @@ def growth(vendors: list[str], scale: float) -> str:
 
 def grow(vendor: str, scale: float) -> dict[str, Figures]:
     """Measure our own site on tables of several sizes; nothing is delivered meanwhile."""
-    growth = GROWTH if vendor == "postgresql" else dict(list(GROWTH.items())[:2])
-    sites = dict.fromkeys((f"growth {name}" for name in growth), "ours")
+    sites = dict.fromkeys((f"growth {name}" for name in GROWTH), "ours")
     with running(vendor, sites) as processes:
-        for process, (users, tickets) in zip(processes.values(), growth.values(), strict=True):
+        for process, (users, tickets) in zip(processes.values(), GROWTH.values(), strict=True):
             progress(f"{vendor}: {users:,} users, {tickets:,} tickets")
             process.ask("prepare", users=users, tickets=tickets, settle=False)
         measure(processes, max(1, round(100 * scale)), 10, settle=False)

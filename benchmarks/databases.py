@@ -7,7 +7,7 @@ there are files in a directory of the run.
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PREFIX = "dbconnections_benchmark_"
 PASSWORD = "pbkdf2_sha256$1000000$c2FsdHNhbHRzYWx0c2E$" + 43 * "A" + "="
@@ -88,53 +88,104 @@ def add_users(first: int, last: int) -> None:
     execute("ANALYZE")
 
 
+class Dialect(NamedTuple):
+    """What each database has its own words for."""
+
+    indexes: str
+    """A query for name and definition of a table's indexes, without those of its constraints."""
+
+    series: str
+    """The numbers from one as ``i``."""
+
+    values: dict[str, str]
+    """What makes one copy of a ticket unlike the next; ``moment`` is for each time it has."""
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+NEAR = "'user' || i || '@example.com'"
+DIALECTS = {
+    "sqlite": Dialect(
+        indexes="SELECT name, sql FROM sqlite_master "
+        "WHERE type = 'index' AND tbl_name = %s AND sql IS NOT NULL",
+        series="(WITH RECURSIVE number(i) AS "
+        "(SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {number:d}) SELECT i FROM number)",
+        values={
+            # Spread as random ones are, and in order: the key's index cannot be made afterwards.
+            "id": "lower(printf('%%08x', i * (4294967295 / {number:d})) || hex(randomblob(12)))",
+            "moment": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '-' || i || ' seconds')",
+            "due_at": "NULL",
+            "claim": "NULL",
+        },
+        before=("PRAGMA foreign_keys = OFF", "PRAGMA cache_size = -1000000"),
+        after=("PRAGMA foreign_keys = ON", "PRAGMA cache_size = -2000", "ANALYZE"),
+    ),
+    "postgresql": Dialect(
+        indexes="SELECT indexname, indexdef FROM pg_indexes "
+        "WHERE tablename = %s AND indexdef NOT LIKE '%%UNIQUE%%'",
+        series="generate_series(1, {number:d}) AS series(i)",
+        values={
+            "id": "gen_random_uuid()",
+            "moment": "CURRENT_TIMESTAMP - i * interval '1 second'",
+            "due_at": "CAST(NULL AS timestamp with time zone)",
+            "claim": "CAST(NULL AS uuid)",
+        },
+        before=(
+            "SET maintenance_work_mem = '1GB'",
+            "SET session_replication_role = replica",
+            "ALTER TABLE {table} DROP CONSTRAINT {table}_pkey",
+        ),
+        after=(
+            "ALTER TABLE {table} ADD PRIMARY KEY (id)",
+            "RESET session_replication_role",
+            "VACUUM ANALYZE {table}",
+        ),
+    ),
+}
+
+
 def add_tickets(number: int) -> None:
     """Insert tickets that have ended, of one client and one connection.
 
     Copies of one row, with a key of their own each. Indexes are made anew afterwards and
-    references not looked up, which takes a fraction of the time and a superuser of PostgreSQL.
+    references not looked up, which takes a fraction of the time and, on PostgreSQL, a superuser.
     """
     from django.db import connection
 
     from dbconnections.models import ResetTicket
 
-    template = ResetTicket.objects.latest()
-    columns = [field.column for field in ResetTicket._meta.fields]
-    instead = {
-        "id": "gen_random_uuid()",
-        "email": "'user' || i || '@example.com'",
-        "account": "CAST(i AS text)",
-        "mailbox": "'user' || i || '@example.com'",
-        "requested_at": "CURRENT_TIMESTAMP - i * interval '1 second'",
-        "expires_at": "CURRENT_TIMESTAMP - i * interval '1 second'",
-        "sent_at": "CURRENT_TIMESTAMP - i * interval '1 second'",
-        "used_at": "CURRENT_TIMESTAMP - i * interval '1 second'",
-        "due_at": "CAST(NULL AS timestamp with time zone)",
-        "claim": "CAST(NULL AS uuid)",
-    }
-    values = ", ".join(instead.get(column, f'"{column}"') for column in columns)
-    names = ", ".join(f'"{column}"' for column in columns)
+    dialect = DIALECTS[connection.vendor]
     table = ResetTicket._meta.db_table
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s", [table])
-        definitions = [row[0] for row in cursor.fetchall() if "UNIQUE" not in row[0]]
-        cursor.execute("SET maintenance_work_mem = '1GB'")
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey")
-        with connection.schema_editor() as editor:
-            for index in ResetTicket._meta.indexes:
-                editor.remove_index(ResetTicket, index)
-        cursor.execute(
-            f"INSERT INTO {table} ({names}) SELECT {values} "  # noqa: S608 (our own columns)
-            f"FROM {table}, generate_series(1, %s) AS series(i) WHERE id = %s",
-            [number, template.pk],
-        )
-        for definition in definitions:
-            name = definition.split(" INDEX ")[1].split(" ")[0]
-            cursor.execute(definition.replace(f" INDEX {name} ", f" INDEX IF NOT EXISTS {name} "))
-        cursor.execute(f"ALTER TABLE {table} ADD PRIMARY KEY (id)")
-        cursor.execute("RESET session_replication_role")
-    execute(f"VACUUM ANALYZE {table}")
+        cursor.execute(dialect.indexes, [table])
+        indexes = dict(cursor.fetchall())
+    for statement in dialect.before:
+        execute(statement.format(table=table))
+    for name in indexes:
+        execute(f'DROP INDEX "{name}"')
+    own = {
+        **dialect.values,
+        **dict.fromkeys(("email", "mailbox"), NEAR),
+        "account": "CAST(i AS text)",
+        **dict.fromkeys(
+            ("requested_at", "expires_at", "sent_at", "used_at"), dialect.values["moment"]
+        ),
+    }
+    columns = [field.column for field in ResetTicket._meta.fields]
+    values = ", ".join(own.get(column, f'"{column}"') for column in columns)
+    names = ", ".join(f'"{column}"' for column in columns)
+    template = ResetTicket.objects.values_list("pk").latest()[0]
+    key = ResetTicket._meta.pk.get_db_prep_value(template, connection)
+    execute(
+        f"INSERT INTO {table} ({names}) SELECT {values.format(number=number)} "  # noqa: S608 (our own columns)
+        f"FROM {table}, {dialect.series.format(number=number)} WHERE id = %s",
+        key,
+    )
+    for definition in indexes.values():
+        execute(definition)
+    for statement in dialect.after:
+        execute(statement.format(table=table))
 
 
 def execute(sql: str, *parameters: Any) -> None:

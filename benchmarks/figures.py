@@ -154,6 +154,8 @@ def targets(stages: list[Stage], is_short: bool) -> list[Target]:
                     )
                 )
             if stage.delay:
+                if not honest:
+                    continue
                 fastest = min(honest, key=lambda peer: peer.wall["known"])
                 mine = row.cpu if is_short else row.wall
                 times = fastest.wall["known"] / mine["known"]
@@ -175,7 +177,7 @@ def targets(stages: list[Stage], is_short: bool) -> list[Target]:
             judged.append(
                 Target(f"at most {most} × the floor: {label}", f"{times:.2f} ×", times <= most)
             )
-            if is_short:
+            if is_short or not stage.peers():
                 continue
             for case in ("known", "unknown"):
                 fastest = min(stage.peers(), key=lambda peer: peer.wall[case])

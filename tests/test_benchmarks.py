@@ -73,6 +73,14 @@ def test_who_mails_strangers_is_not_who_to_beat():
     assert missed(stage(0.03, **rows)) == []
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.03])
+def test_without_peers_nobody_is_to_beat(delay):
+    alone = Stage("sqlite", 1000, delay, {"floor": row("floor", 1, 1), "ours": row("ours", 1, 1)})
+    judged = [target.name for target in targets([alone], False)]
+    assert judged
+    assert not any("ahead" in name for name in judged)
+
+
 @pytest.mark.parametrize(("large", "is_met"), [(1.04, True), (1.06, False), (0.9, False)])
 def test_growth_is_judged(large, is_met):
     rows = {"small": row("ours", 1, 1), "large": row("ours", large, large)}
