@@ -6,7 +6,7 @@ import json
 import logging
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -33,6 +33,7 @@ from dbconnections.transactions import Busy
 from tests.factories import MailedTicketFactory, ResetTicketFactory
 from tests.support.mail import link_in
 from tests.support.pages import submit
+from tests.support.signals import heard, receiving
 from tests.support.time import let_pass
 
 NEW = Secret("fresh-kettle-88")
@@ -52,13 +53,10 @@ def listening(receiver) -> Iterator[None]:
         name: lambda sender, signal, name=name, **carried: receiver(name, sender, carried)
         for name in SIGNALS
     }
-    for name, signal in SIGNALS.items():
-        signal.connect(receivers[name])
-    try:
-        yield
-    finally:
+    with ExitStack() as stack:
         for name, signal in SIGNALS.items():
-            signal.disconnect(receivers[name])
+            stack.enter_context(receiving(receivers[name], signal))
+        yield
 
 
 @pytest.fixture
@@ -143,13 +141,7 @@ def test_sending_is_told_with_the_circumstances(due, jane, caplog, told):
 
 def test_every_attempt_is_told_with_how_often_and_how_long(due, jane, monkeypatch, caplog):
     caplog.set_level(logging.INFO, logger="dbconnections.delivery")
-    told = []
-
-    def listen(sender, **carried):
-        told.append((carried["ticket"], carried["outcome"], carried["attempts"]))
-
-    signals.delivery_attempted.connect(listen)
-    try:
+    with heard(signals.delivery_attempted) as told:
         with monkeypatch.context() as patched:
             patched.setattr(EmailBackend, "send_messages", fail)
             deliver_due()
@@ -158,9 +150,8 @@ def test_every_attempt_is_told_with_how_often_and_how_long(due, jane, monkeypatc
         deliver_due()
         tickets.redeem(due.pk, password=NEW)
         deliver_due()
-    finally:
-        signals.delivery_attempted.disconnect(listen)
-    assert told == [(due, "retry", 1), (due, "sent", 2), (due, "notified", 1)]
+    attempts = [(said["ticket"], said["outcome"], said["attempts"]) for said in told]
+    assert attempts == [(due, "retry", 1), (due, "sent", 2), (due, "notified", 1)]
     waited = [r.waited for r in caplog.records if getattr(r, "event", "") == "delivery"]
     assert waited[0] < 60
     assert 600 <= waited[1] < 660, "since the request"

@@ -19,6 +19,7 @@ from dbconnections.clock import DatabaseNow
 from dbconnections.models import Client, Connection, ResetTicket, asking, whole_ticket
 from dbconnections.prepared import PreparedInsert, PreparedQuery, PreparedUpdate
 from tests.factories import AllowedOriginFactory, ClientFactory, ConnectionFactory
+from tests.support.signals import receiving
 
 pytestmark = pytest.mark.django_db
 
@@ -161,17 +162,12 @@ def test_insert_tells_receivers_what_saving_tells(app, monkeypatch):
     insert = PreparedInsert(ResetTicket)
     insert.run(ticket(app), kind="due")
     saved, new = ticket(app), ticket(app)
-    pre_save.connect(note, sender=ResetTicket)
-    post_save.connect(note, sender=ResetTicket)
-    try:
+    with receiving(note, pre_save, post_save):
         saved.save(force_insert=True)
         expected = [*told]
         told.clear()
         monkeypatch.setattr(PreparedInsert, "_compile", None)  # nor is it compiled anew for them
         insert.run(new, kind="due")
-    finally:
-        pre_save.disconnect(note, sender=ResetTicket)
-        post_save.disconnect(note, sender=ResetTicket)
     assert [is_after for is_after, _kwargs in told] == [False, True]
     assert told == expected
     assert of == [saved, saved, new, new]
@@ -197,12 +193,9 @@ def test_what_a_receiver_writes_before_is_stored(app, column, written, stored):
 
     insert = PreparedInsert(ResetTicket)
     insert.run(ticket(app), kind="due")
-    pre_save.connect(write, sender=ResetTicket)
-    try:
+    with receiving(write, pre_save):
         new = ticket(app)
         insert.run(new, kind="due")
-    finally:
-        pre_save.disconnect(write, sender=ResetTicket)
     assert getattr(ResetTicket.objects.get(pk=new.pk), column) == stored
     # The statement it took is nobody else's.
     insert.run(other := ticket(app), kind="due")

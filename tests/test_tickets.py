@@ -30,6 +30,7 @@ from dbconnections.tickets import (
 )
 from dbconnections.transactions import Busy
 from tests.factories import PASSWORD, MailedTicketFactory, ResetTicketFactory, UserFactory
+from tests.support.signals import heard
 from tests.support.time import let_pass
 
 NEW = Secret("fresh-kettle-88")
@@ -317,19 +318,11 @@ def test_dead_ticket_is_refused(any_ticket, jane, kill, reason):
 
 def test_receivers_are_told_of_a_form_that_is_refused_not_of_a_page(any_ticket):
     tickets.revoke(any_ticket.pk, "declined")
-    told = []
-
-    def hear(reason: str, stage: str, **kwargs: object) -> None:
-        told.append((stage, reason))
-
-    signals.reset_refused.connect(hear, sender=ResetTicket)
-    try:
+    with heard(signals.reset_refused) as told:
         for options in ({}, {"submitted": True}):
             with pytest.raises(TicketRefused):
                 tickets.open(any_ticket.pk, **options)
-    finally:
-        signals.reset_refused.disconnect(hear, sender=ResetTicket)
-    assert told == [("change", "revoked")]
+    assert [(said["stage"], said["reason"]) for said in told] == [("change", "revoked")]
 
 
 def test_account_is_locked_for_the_change_alone(ticket, monkeypatch):
@@ -642,18 +635,11 @@ def test_link_that_is_out_goes_on_working_when_mailing_it_once_more_fails(sealed
 
 
 def test_receivers_are_told_which_rule_refused_a_password(ticket):
-    told = []
-
-    def hear(reason: str, details: dict[str, str], **kwargs: object) -> None:
-        told.append((reason, details))
-
-    signals.reset_refused.connect(hear, sender=ResetTicket)
-    try:
-        with pytest.raises(PasswordRefused):
-            tickets.redeem(ticket.pk, password=Secret("jane@example.com"))
-    finally:
-        signals.reset_refused.disconnect(hear, sender=ResetTicket)
-    assert told == [("invalid_password", {"name": "PasswordNoUserInfoError"})]
+    with heard(signals.reset_refused) as told, pytest.raises(PasswordRefused):
+        tickets.redeem(ticket.pk, password=Secret("jane@example.com"))
+    [said] = told
+    assert said["reason"] == "invalid_password"
+    assert said["details"] == {"name": "PasswordNoUserInfoError"}
 
 
 # When the database gives up: deadlocks, serialization failures, locks

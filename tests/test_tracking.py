@@ -23,6 +23,7 @@ from dbconnections.secret import Secret
 from dbconnections.transactions import Busy
 from tests.factories import MailedTicketFactory, ResetTicketFactory, UserFactory
 from tests.support.mail import send_through
+from tests.support.signals import heard
 from tests.support.time import let_pass
 
 urlpatterns = [path("anymail/", include("anymail.urls")), path("", include("tests.urls"))]
@@ -326,21 +327,13 @@ def test_report_of_acceptance_says_whether_there_was_such_a_ticket(mailed):
 
 
 def test_event_told_twice_counts_once(mailed):
-    told = []
-
-    def listen(sender, **carried):
-        told.append((carried["ticket_id"], carried["outcome"], carried["reason"]))
-
-    signals.delivery_reported.connect(listen, sender=ResetTicket)
-    try:
+    with heard(signals.delivery_reported) as told:
         tell(mailed, "complained")
         at = now(mailed).complained_at
         let_pass(DAY)
         tell(mailed, "complained")
-    finally:
-        signals.delivery_reported.disconnect(listen, sender=ResetTicket)
     assert now(mailed).complained_at == at - DAY
-    assert told == [(mailed.pk, "complained", "")]
+    assert told == [{"ticket_id": mailed.pk, "outcome": "complained", "reason": ""}]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from dbconnections.models import ResetTicket
 from dbconnections.passwords.refusal import TooCommon
 from tests.api.wire import KEYS, assert_accepted, assert_error
 from tests.factories import AllowedOriginFactory
+from tests.support.signals import heard, receiving
 
 CANARY = "canary-b7f0"
 BUSY = "Nothing was changed. Try again in a moment."
@@ -47,14 +48,8 @@ def failing(monkeypatch, quiet):
 @pytest.fixture
 def reported():
     """Collect what error trackers are told."""
-    requests = []
-
-    def note(request, **kwargs):
-        requests.append(request)
-
-    got_request_exception.connect(note)
-    yield requests
-    got_request_exception.disconnect(note)
+    with heard(got_request_exception) as told:
+        yield told
 
 
 def test_keys_and_their_order():
@@ -94,7 +89,7 @@ def test_unforeseen_error(ask, failing, reported, caplog, settings, debug, error
     )
     assert CANARY not in response.content.decode()
     assert CANARY not in str(response.headers)
-    assert [request.path for request in reported] == ["/dbconnections/change_password"]
+    assert [said["request"].path for said in reported] == ["/dbconnections/change_password"]
     (record,) = [record for record in caplog.records if record.name == "django.request"]
     assert record.levelno == logging.ERROR
     assert record.getMessage() == "Internal Server Error: /dbconnections/change_password"
@@ -229,15 +224,10 @@ def test_site_that_wraps_requests_in_transactions(ask, failing, monkeypatch):
     def note(**kwargs):
         seen.append(database.in_atomic_block)
 
-    signals.reset_requested.connect(note)
-    signals.reset_refused.connect(note)
-    try:
+    with receiving(note, signals.reset_requested, signals.reset_refused):
         assert_accepted(ask())
         failing(IntegrityError())
         assert_error(ask(), 500, "server_error")
-    finally:
-        signals.reset_requested.disconnect(note)
-        signals.reset_refused.disconnect(note)
     assert seen == [False, False]
     assert ResetTicket.objects.count() == 1
 

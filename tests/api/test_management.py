@@ -28,6 +28,7 @@ from tests.factories import (
 )
 from tests.support.mail import link_in
 from tests.support.pages import submit
+from tests.support.signals import heard
 
 URL = "/api/v2/tickets/password-change"
 NEW = "walnut-ferry-41"
@@ -142,17 +143,11 @@ def test_ticket_names_the_calling_library(post, jane):
 
 
 def test_receivers_are_told(link, jane, backend):
-    heard = []
-
-    def hear(ticket: ResetTicket, account: Any, caller_id: str, **kwargs: Any) -> None:
-        heard.append((ticket.pk, account.id, caller_id))
-
-    signals.reset_handed_over.connect(hear, sender=ResetTicket)
-    try:
+    with heard(signals.reset_handed_over) as told:
         link()
-    finally:
-        signals.reset_handed_over.disconnect(hear, sender=ResetTicket)
-    assert heard == [(ResetTicket.objects.get().pk, str(jane.pk), str(backend.pk))]
+    [said] = told
+    assert said["ticket"] == ResetTicket.objects.get()
+    assert (said["account"].id, said["caller_id"]) == (str(jane.pk), str(backend.pk))
 
 
 def test_owner_is_told_at_the_address_before_a_change_as_well(link, client, jane):

@@ -33,6 +33,7 @@ from tests.api.wire import (
 from tests.conftest import URL
 from tests.factories import PASSWORD, AllowedOriginFactory, ClientFactory, ConnectionFactory
 from tests.support import processes
+from tests.support.signals import heard, receiving
 
 FORM = "application/x-www-form-urlencoded"
 STRONG = "fresh-kettle-88"
@@ -571,11 +572,6 @@ def test_other_method(client, connection, method):
 def test_password_in_a_query_string_goes_nowhere(client, connection, caplog, method):
     """Auth0's JSONP variant put it there; it would end up in every log on the way."""
     caplog.set_level("DEBUG")
-    refused = []
-
-    def note(**kwargs):
-        refused.append(repr(kwargs))
-
     query = {
         "client_id": "demo",
         "connection": connection.name,
@@ -583,14 +579,11 @@ def test_password_in_a_query_string_goes_nowhere(client, connection, caplog, met
         "password": "canary-88",
         "cbx": "__auth0jp0",
     }
-    signals.reset_refused.connect(note)
-    try:
+    with heard(signals.reset_refused) as refused:
         response = client.generic(method, f"{URL}?{urlencode(query)}")
-    finally:
-        signals.reset_refused.disconnect(note)
     assert b"canary" not in response.content
     assert b"__auth0jp0" not in response.content
-    assert "canary" not in caplog.text + "".join(refused)
+    assert "canary" not in caplog.text + repr(refused)
     assert bool(refused) == (method != "OPTIONS")
     assert_nothing_done()
 
@@ -631,14 +624,8 @@ def test_post_is_not_overridden(ask, ticket, method):
 
 @pytest.fixture
 def refusals():
-    noted = []
-
-    def note(sender, signal, **kwargs):
-        noted.append(kwargs)
-
-    signals.reset_refused.connect(note)
-    yield noted
-    signals.reset_refused.disconnect(note)
+    with heard(signals.reset_refused) as told:
+        yield told
 
 
 def test_refusal_is_signalled(ask, refusals):
@@ -663,14 +650,9 @@ def test_failing_listener_changes_nothing(ask):
     def fail(**kwargs):
         raise RuntimeError
 
-    signals.reset_refused.connect(fail)
-    signals.reset_requested.connect(fail)
-    try:
+    with receiving(fail, signals.reset_refused, signals.reset_requested):
         assert_error(ask(connection="unknown"), 400, "connection not found")
         assert_accepted(ask())
-    finally:
-        signals.reset_refused.disconnect(fail)
-        signals.reset_requested.disconnect(fail)
 
 
 # Known and unknown addresses

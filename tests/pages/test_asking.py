@@ -19,6 +19,7 @@ from dbconnections.prepared import PreparedInsert
 from tests.factories import ClientFactory, ConnectionFactory, UserFactory
 from tests.pages.html import hidden_fields, parse
 from tests.pages.person import NEW_PASSWORD, Tab, has_password
+from tests.support.signals import heard, receiving
 
 FORM = "/dbconnections/change_password/form"
 SENT = f"{FORM}/sent"
@@ -58,14 +59,8 @@ def ask(client, connection):
 @pytest.fixture
 def refusals():
     """What receivers are told of refused requests."""
-    told = []
-
-    def receive(reason, stage, details, **kwargs):
-        told.append((stage, reason, details))
-
-    signals.reset_refused.connect(receive)
-    yield told
-    signals.reset_refused.disconnect(receive)
+    with heard(signals.reset_refused) as told:
+        yield told
 
 
 # The form
@@ -196,7 +191,7 @@ def test_what_is_no_address_is_told(ask, email, refusals):
     assert page.one("div", id="id_email_errors").text
     assert page.one("input", name="email")["aria-invalid"] == "true"
     assert not ResetTicket.objects.exists()
-    assert [(stage, reason) for stage, reason, _details in refusals] == [
+    assert [(said["stage"], said["reason"]) for said in refusals] == [
         ("request", "invalid_request")
     ]
 
@@ -258,15 +253,10 @@ def test_site_that_wraps_requests_in_transactions(ask, client, jane, atomic_requ
     def note(**kwargs):
         seen.append(database.in_atomic_block)
 
-    signals.reset_requested.connect(note)
-    signals.reset_refused.connect(note)
-    try:
+    with receiving(note, signals.reset_requested, signals.reset_refused):
         assert client.get(address()).status_code == 200
         assert ask("jane").status_code == 200
         response = ask()
-    finally:
-        signals.reset_requested.disconnect(note)
-        signals.reset_refused.disconnect(note)
     assert seen == [False, False]
     assert client.get(response["Location"]).status_code == 200
     assert deliver_due() == {"sent": 1}
@@ -345,9 +335,9 @@ def test_address_that_names_nobody_is_told(client, connection, path, where):
 def test_nobody_is_asked_at_such_an_address(ask, where, refusals):
     assert ask(where=where).status_code == 404
     assert not ResetTicket.objects.exists()
-    [(stage, reason, details)] = refusals
-    assert (stage, reason) == ("request", "invalid_client")
-    assert "\0" not in details["client_id"]
+    [said] = refusals
+    assert (said["stage"], said["reason"]) == ("request", "invalid_client")
+    assert "\0" not in said["details"]["client_id"]
 
 
 @pytest.mark.parametrize(
@@ -403,7 +393,9 @@ def test_an_address_is_counted_together_with_the_endpoint(ask, client, limit, re
     assert client.post(url, body, content_type="application/json").status_code == 429
     assert ask("other@example.com").status_code == 302
     assert ResetTicket.objects.count() == 4
-    assert ("request", "too_many_requests") in [(stage, reason) for stage, reason, _ in refusals]
+    assert ("request", "too_many_requests") in [
+        (said["stage"], said["reason"]) for said in refusals
+    ]
 
 
 def test_a_caller_is_counted_together_with_the_endpoint(ask, client, limit):

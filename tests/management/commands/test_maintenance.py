@@ -14,6 +14,7 @@ from dbconnections import retention, signals, tickets
 from dbconnections.delivery import deliver_due
 from dbconnections.models import ResetTicket, TicketState
 from tests.factories import MailedTicketFactory, ResetTicketFactory
+from tests.support.signals import heard
 
 DAY = timedelta(days=1)
 
@@ -106,21 +107,12 @@ def test_many_open_tickets_are_revoked_in_batches(monkeypatch, app, connection, 
     monkeypatch.setattr(tickets, "_REVOKED_AT_ONCE", 2)
     for _ in range(5):
         ResetTicketFactory(client=app, connection=connection)
-    told = []
-
-    def listen(sender, ticket_id, reason, **kwargs):
-        told.append((ticket_id, reason))
-
-    signals.reset_revoked.connect(listen)
-    try:
-        with CaptureQueriesContext(database) as captured:
-            call_command("revoke_reset_tickets")
-    finally:
-        signals.reset_revoked.disconnect(listen)
+    with heard(signals.reset_revoked) as told, CaptureQueriesContext(database) as captured:
+        call_command("revoke_reset_tickets")
     assert capsys.readouterr().out == "5 tickets were revoked.\n"
     updates = [query["sql"] for query in captured if query["sql"].startswith("UPDATE")]
     assert len(updates) == 3
-    assert set(told) == {
+    assert {(said["ticket_id"], said["reason"]) for said in told} == {
         (ticket_id, "administrator")
         for ticket_id in ResetTicket.objects.values_list("pk", flat=True)
     }
