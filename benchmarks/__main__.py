@@ -1,6 +1,6 @@
 """A request for a reset, here and at every peer, in one run.
 
-    python -m benchmarks             # all of it, some eight minutes; needs PostgreSQL
+    python -m benchmarks             # all of it, ten to twenty-five minutes; needs PostgreSQL
     python -m benchmarks --write     # and into README.md and docs/benchmarks.md
     python -m benchmarks --growth    # ours on tables of up to ten million rows
     python -m benchmarks --prepared  # ours on a PostgreSQL that plans each statement once
@@ -13,11 +13,9 @@ the one on this machine.
 
 import argparse
 import os
-import re
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 
 from benchmarks.figures import (
     Figures,
@@ -28,8 +26,8 @@ from benchmarks.figures import (
     summary,
     table,
     targets,
-    versions,
 )
+from benchmarks.report import said_now, show, write
 from benchmarks.runner import ROOT, measure, running
 from benchmarks.sites import SITES
 
@@ -159,30 +157,6 @@ def grow(vendor: str, scale: float) -> dict[str, Figures]:
             name.removeprefix("growth "): figures(process.site, counts[name], process.times)
             for name, process in processes.items()
         }
-
-
-def said_now(names: list[str]) -> str:
-    """Say when something was measured, with what versions, and how busy the machine was."""
-    return (
-        f"Measured on {datetime.now(UTC):%d %B %Y} with {versions(names)}, on {os.cpu_count()} "
-        f"cores with a load of {os.getloadavg()[2]:.1f} over the last quarter of an hour."
-    )
-
-
-def write(path: Path, text: str, what: str) -> None:
-    """Put a text between the markers of its name in a file."""
-    pattern = re.compile(
-        rf"(<!-- benchmarks, {what}: [^\n]* -->\n).*?(<!-- /benchmarks, {what} -->)", re.DOTALL
-    )
-    before = path.read_text()
-    after, number = pattern.subn(lambda part: f"{part[1]}{text}\n{part[2]}", before)
-    if number != 1:
-        sys.exit(f"{path} has no place for the table.")
-    path.write_text(after)
-
-
-def show(text: str) -> None:
-    sys.stdout.write(text + "\n")
 
 
 def progress(text: str) -> None:

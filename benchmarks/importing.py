@@ -15,8 +15,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import said_now, show, write
 from benchmarks.figures import VENDORS
+from benchmarks.report import said_now, show, write
 from benchmarks.runner import ROOT, alone
 
 CONNECTION = "Username-Password-Authentication"

@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import databases
-from benchmarks.__main__ import said_now, show, write
+from benchmarks.report import said_now, show, write
 from benchmarks.runner import ROOT, Process
 from benchmarks.sites import SITES, Site
 from benchmarks.smtp import sink
@@ -131,7 +131,6 @@ def measure(site: Site, address: str, workers: int, command: list[str], seconds:
         after = memory(server.pid)
     p50, p99 = result["p50"] / 1000, result["p99"] / 1000
     rate = result["requests"] / result["microseconds"] * 1e6
-    # A status that wrk takes for a failure is allauth's way to say yes.
     return (
         f"| {site.label} | {workers} | {rate:.0f} | {p50:.1f} | {p99:.1f} | {p99 / p50:.1f} "
         f"| {sent / seconds:.0f} | {result['failed']} | {before:.0f} | {after:.0f} |"

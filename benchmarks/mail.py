@@ -1,4 +1,4 @@
-"""A mail server that takes its time."""
+"""E-mail back ends: one that takes its time, one that connects anew for each mail."""
 
 import time
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks import databases
-from benchmarks.__main__ import said_now, show, write
+from benchmarks.report import said_now, show, write
 from benchmarks.runner import ROOT, alone
 from benchmarks.sites import SITES
 from benchmarks.smtp import sink
@@ -79,9 +79,8 @@ def deliver(mails: int) -> dict[str, float]:
     from dbconnections import delivery, tickets
     from dbconnections.models import Client, Connection
 
-    worker = Worker(SITES["ours"])
+    Worker(SITES["ours"])  # which migrates, and makes an application that asks
     databases.add_users(1, mails)
-    assert worker.application
     client, connection = Client.objects.get(), Connection.objects.get()
     for number in range(1, mails + 1):
         tickets.issue(

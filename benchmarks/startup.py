@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 
-from benchmarks.__main__ import said_now, show, write
 from benchmarks.figures import Target, judgement
+from benchmarks.report import said_now, show, write
 from benchmarks.runner import ROOT
 
 # What is aimed at.

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import said_now, show, write
 from benchmarks.figures import VENDORS, Target, judgement
+from benchmarks.report import said_now, show, write
 from benchmarks.runner import ROOT, alone
 from benchmarks.sites import CSRF, SITES
 

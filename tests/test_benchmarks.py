@@ -1,12 +1,14 @@
 """The judgement of what was measured: what CI fails on."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchmarks.__main__ import write
+from benchmarks import __main__ as benchmark
 from benchmarks.figures import Figures, Stage, figures, flatness, table, targets
+from benchmarks.report import write
 from benchmarks.sites import SITES
 
 COUNTS = {
@@ -59,12 +61,24 @@ def test_target_is_missed(ours, name):
     [
         (0, row("ours", 1.3, 1.0), "known and unknown within 25%"),
         (0, row("ours", 1.7, 1.7), "at most 1.6 × the floor"),
-        (0.03, row("ours", 8, 8), "5 × ahead"),
+        (0.03, row("ours", 8, 8, cpu={"known": 1, "unknown": 1}), "5 × ahead"),
         (0, row("ours", 1, 1, counts={**COUNTS, "known": {"statements": 3}}), "two statements"),
     ],
 )
 def test_short_form_fails_with_a_margin(delay, ours, name):
     assert any(target.startswith(name) for target in missed(stage(delay, ours=ours), is_short=True))
+
+
+@pytest.mark.parametrize(("known", "code"), [(1.0, None), (1.7, 1)])
+def test_short_form_ends_with_1_where_a_target_is_missed(monkeypatch, capsys, known, code):
+    measured = [stage(ours=row("ours", known, known))]
+    monkeypatch.setattr(benchmark, "compare", lambda *arguments: measured)
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--short"])
+    monkeypatch.setattr(benchmark, "said_now", lambda names: "Measured.")
+    with nullcontext() if code is None else pytest.raises(SystemExit) as ended:
+        benchmark.main()
+    assert ended is None or ended.value.code == code
+    assert "at most 1.6 × the floor" in capsys.readouterr().out
 
 
 def test_who_mails_strangers_is_not_who_to_beat():

@@ -30,6 +30,8 @@ PARTS = {
 
 # As mutmut keeps them: every test passed; pytest ran none; mutmut knew that there is none.
 PASSED, NONE_RUN = 0, (5, 33)
+# Interrupted, skipped, suspicious, killed, crashed: nobody knows. A time-out is noticed.
+WITHOUT_VERDICT = (2, 34, 35, -9, -11)
 
 
 def main() -> None:
@@ -53,8 +55,8 @@ def outcomes(files: tuple[str, ...]) -> Iterator[str]:
         if not name.startswith(files):
             continue
         for key, code in json.loads(path.read_text())["exit_code_by_key"].items():
-            if code is None:
-                sys.exit(f"{key} was not tried.")
+            if code is None or code in WITHOUT_VERDICT:
+                sys.exit(f"{key} was not tried to its end: {code}.")
             yield "missed" if code == PASSED else "untested" if code in NONE_RUN else "noticed"
 
 
