@@ -44,12 +44,16 @@ class Tally:
     last_line: int = 0
     """The last line that is done with."""
 
+    shown: int | None = SHOWN
+    """Line numbers kept of each loss; all of them if None."""
+
     counts: dict[Loss, int] = field(default_factory=dict)
     lines: dict[Loss, list[int]] = field(default_factory=dict)
 
     def lose(self, loss: Loss, line: int) -> None:
         self.counts[loss] = self.counts.get(loss, 0) + 1
-        if len(lines := self.lines.setdefault(loss, [])) < SHOWN:
+        lines = self.lines.setdefault(loss, [])
+        if self.shown is None or len(lines) < self.shown:
             lines.append(line)
 
 

@@ -10,13 +10,17 @@ from django.test import override_settings
 
 from dbconnections.accounts import ModelUserStore
 from dbconnections.delivery import deliver_due
+from dbconnections.management.commands import import_auth0
 from dbconnections.models import Client, Connection, ResetTicket
 from tests.auth0_import.conftest import CONNECTION, HASHERS, PASSWORD, bcrypt_of, user
 from tests.conftest import URL
 from tests.pages.person import Tab
+from tests.support.documentation import ROOT, blocks
 from tests.support.mail import link_in
 
 pytestmark = pytest.mark.django_db
+
+PAGE = ROOT / "docs/import-auth0.md"
 
 CLIENT_ID = "aCmeNotes0123456789abcdefghijkLM"
 
@@ -132,14 +136,36 @@ def test_store_that_cannot_import_is_named_before_anything_is_written(tenant, ex
 
 
 def test_interruption_says_where_it_stopped(tenant, export, monkeypatch, capsys):
-    def interrupted(*args, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ModelUserStore, "import_accounts", interrupted)
+    monkeypatch.setattr(ModelUserStore, "import_accounts", interrupt)
     with pytest.raises(CommandError, match="Stopped after line 0") as caught:
         call_command("import_auth0", tenant, users=export(user()), apply=True)
     assert caught.value.returncode == 130
     assert "Users: 0 new" in capsys.readouterr().out
+
+
+def interrupt(*args, **options):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "step", ["read_configuration", "survey", "apply"], ids=["configuration", "users", "writing"]
+)
+def test_interruption_before_the_users_writes_nothing(tenant, export, monkeypatch, step):
+    monkeypatch.setattr(import_auth0, step, interrupt)
+    with pytest.raises(CommandError, match="Nothing was written") as caught:
+        call_command("import_auth0", tenant, users=export(user()), apply=True)
+    assert caught.value.returncode == 130
+    assert is_empty()
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "lines"),
+    [(1, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …"), (2, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")],
+)
+def test_lines_of_a_loss_are_named_all_if_asked(tenant, export, capsys, verbosity, lines):
+    path = export(*(user(f"u{number}@example.com", email_verified=False) for number in range(11)))
+    call_command("import_auth0", tenant, users=path, verbosity=verbosity)
+    assert f"(line {lines})\n" in capsys.readouterr().out
 
 
 def test_progress_is_told_apart_from_the_report(tenant, export, monkeypatch, capsys):
@@ -215,3 +241,16 @@ def test_configuration_alone(tenant, capsys):
 def test_file_without_users(tenant, export, capsys):
     call_command("import_auth0", tenant, users=export(), apply=True)
     assert "Users: 0 new, 0 already there, 0 left out." in capsys.readouterr().out
+
+
+def test_user_with_a_username_logs_in_by_address_through_the_back_end_of_the_page(
+    tenant, export, client, settings
+):
+    [block] = [block for block in blocks(PAGE) if block.mark.startswith("example: ")]
+    assert block.code.strip() == (ROOT / block.name).read_text().strip()
+    path = export(user(username="ann"), user("bob@example.com"))
+    call_command("import_auth0", tenant, users=path, apply=True)
+    assert not client.login(username="ann@example.com", password=PASSWORD)
+    settings.AUTHENTICATION_BACKENDS = ["example_project.backends.EmailOrUsernameBackend"]
+    for login in ("ann", "ann@example.com", "bob@example.com"):
+        assert client.login(username=login, password=PASSWORD)

@@ -9,11 +9,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dbconnections.auth0_import.configuration import plan_of
+from dbconnections.auth0_import.configuration import Plan, plan_of
 from dbconnections.auth0_import.exports import ExportError, read_configuration
 from dbconnections.auth0_import.profiles import SENTENCES
 from dbconnections.auth0_import.users import (
     SHOWN,
+    Survey,
     Tally,
     check_hasher,
     import_users,
@@ -62,18 +63,11 @@ class Command(BaseCommand):
     def _import(
         self, export: Path, users: Path | None, verified_only: bool, write: bool, verbosity: int
     ) -> None:
-        plan = plan_of(read_configuration(export))
-        if plan.problems:
-            raise ExportError(*plan.problems, _("Nothing was written."))
-        # All that can be found wrong is found before anything is written.
-        found = survey(users) if users else None
-        unverifiable = check_hasher() if found and found.hashes else ""
-        if unverifiable and write:
-            raise ExportError(unverifiable, _("Nothing was written."))
-        if users:
-            for store in set(apply(plan, write=False).stores.values()):
-                importer(store)
-        changes = apply(plan, write=write)
+        try:
+            plan, found, unverifiable = self._read(export, users, write)
+            changes = apply(plan, write=write)
+        except KeyboardInterrupt:
+            raise CommandError(_("Nothing was written."), returncode=130) from None
         self._tell_changes(changes)
         self._tell(_("Not carried over:"), plan.notes)
         if users and found:
@@ -82,6 +76,25 @@ class Command(BaseCommand):
             self._tell(_("Before --apply:"), [unverifiable])
         if not write:
             self.stdout.write(_("Dry run: nothing was written. Add --apply to do it."))
+
+    def _read(
+        self, export: Path, users: Path | None, write: bool
+    ) -> tuple[Plan, Survey | None, str]:
+        """Return what is to be imported, and why passwords could not be verified.
+
+        All that can be found wrong is found here, before anything is written.
+        """
+        plan = plan_of(read_configuration(export))
+        if plan.problems:
+            raise ExportError(*plan.problems, _("Nothing was written."))
+        found = survey(users) if users else None
+        unverifiable = check_hasher() if found and found.hashes else ""
+        if unverifiable and write:
+            raise ExportError(unverifiable, _("Nothing was written."))
+        if users:
+            for store in set(apply(plan, write=False).stores.values()):
+                importer(store)
+        return plan, found, unverifiable
 
     def _import_users(
         self,
@@ -92,7 +105,7 @@ class Command(BaseCommand):
         write: bool,
         verbosity: int,
     ) -> None:
-        tally, done = Tally(), 0
+        tally, done = Tally(shown=None if verbosity > 1 else SHOWN), 0
 
         def progress(tally: Tally) -> None:
             nonlocal done
@@ -143,7 +156,8 @@ class Command(BaseCommand):
         )
         told = []
         for loss, count in sorted(tally.counts.items()):
-            lines = ", ".join(map(str, tally.lines[loss])) + (", …" if count > SHOWN else "")
+            shown = tally.lines[loss]
+            lines = ", ".join(map(str, shown)) + (", …" if count > len(shown) else "")
             told.append(
                 _("%(count)d %(what)s (line %(lines)s)")
                 % {"count": count, "what": SENTENCES[loss], "lines": lines}
