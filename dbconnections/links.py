@@ -29,10 +29,15 @@ OPENED = "dbconnections.links.opened"
 SHOWN = "dbconnections.links.shown"
 SEALED = "dbconnections.links.sealed"
 
-NO_BASE_URL = (
-    'DBCONNECTIONS["BASE_URL"] is not set, so no link can be mailed. Set it to the '
-    "scheme and host of this site, such as https://login.example.com."
-)
+
+class BaseURLMissing(ImproperlyConfigured):
+    """Nothing says of which site a link is; logs of delivery have the name of this class."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            'DBCONNECTIONS["BASE_URL"] is not set, so no link can be mailed. Set it to the '
+            "scheme and host of this site, such as https://login.example.com."
+        )
 
 
 def make_token(ticket_id: UUID, purpose: str = MAILED) -> str:
@@ -58,13 +63,13 @@ def _signer(purpose: str) -> Signer:
 def base_url(request: HttpRequest) -> str:
     """Return the scheme and host that links start with, for a ticket being issued.
 
-    Empty when ``BASE_URL`` is set, which needs no copy. Raises ``ImproperlyConfigured`` when
+    Empty when ``BASE_URL`` is set, which needs no copy. Raises ``BaseURLMissing`` when
     it is not set and ``DEBUG`` is off: a link must never follow the caller's Host header.
     """
     if settings.BASE_URL:
         return ""
     if not django_settings.DEBUG:
-        raise ImproperlyConfigured(NO_BASE_URL)
+        raise BaseURLMissing
     return f"{request.scheme}://{request.get_host()}"
 
 
@@ -76,10 +81,10 @@ def absolute(path: str, fallback: str = "") -> str:
 def mailed_url(ticket_id: UUID, fallback: str = "") -> str:
     """Return the address a reset mail leads to.
 
-    Raises ``ImproperlyConfigured`` when neither ``BASE_URL`` nor ``fallback`` says of which site.
+    Raises ``BaseURLMissing`` when neither ``BASE_URL`` nor ``fallback`` says of which site.
     """
     if not (settings.BASE_URL or fallback):
-        raise ImproperlyConfigured(NO_BASE_URL)
+        raise BaseURLMissing
     return absolute(reverse("dbconnections:link", args=[make_token(ticket_id)]), fallback)
 
 

@@ -748,7 +748,7 @@ def test_link_is_not_mailed_without_the_address_of_the_site(due, settings):
     change(settings, BASE_URL="")
     assert deliver_due() == {"retry": 1}
     assert mail.outbox == []
-    assert now(due).sent_at is None
+    assert (now(due).sent_at, now(due).last_error) == (None, "BaseURLMissing")
     change(settings, BASE_URL=base_url)
     make_due()
     assert deliver_due() == {"sent": 1}

@@ -21,6 +21,7 @@ from dbconnections.failures import (
     describe,
     is_unanswered,
 )
+from dbconnections.links import BaseURLMissing
 from dbconnections.transactions import Busy
 
 GONE, BUSY = (550, b"jane@example.com unknown"), (451, b"jane@example.com: later")
@@ -66,6 +67,7 @@ TRANSIENT = [
     (InterfaceError("closed"), "InterfaceError"),
     (Busy(), "Busy"),
     (ImproperlyConfigured("BASE_URL"), "ImproperlyConfigured"),
+    (BaseURLMissing(), "BaseURLMissing"),
     (anymail.AnymailConfigurationError("no key"), "AnymailConfigurationError"),
     (anymail.AnymailAPIError("unparsable"), "AnymailAPIError"),
     (no_answer(requests.ConnectionError), "AnymailRequestsAPIError"),
