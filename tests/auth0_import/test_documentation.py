@@ -29,7 +29,7 @@ def test_commands_exist_and_take_what_they_are_given(line):
 
 
 def test_hashers_can_be_used_as_written():
-    (block,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    block, _back_end = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     settings: dict[str, list[str]] = {}
     exec(compile(block, "settings.py", "exec"), settings)  # noqa: S102 (ours)
     *others, last = [import_string(name) for name in settings["PASSWORD_HASHERS"]]

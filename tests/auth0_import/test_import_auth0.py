@@ -254,3 +254,17 @@ def test_user_with_a_username_logs_in_by_address_through_the_back_end_of_the_pag
     settings.AUTHENTICATION_BACKENDS = ["example_project.backends.EmailOrUsernameBackend"]
     for login in ("ann", "ann@example.com", "bob@example.com"):
         assert client.login(username=login, password=PASSWORD)
+
+
+def test_connections_that_share_a_user_store_are_named(yaml_file, capsys, settings):
+    """At Auth0 no client could ask for the users of the other database."""
+    store = "dbconnections.accounts.ModelUserStore"
+    names = ("default", "staff")
+    settings.DBCONNECTIONS = {"USER_STORES": {name: {"BACKEND": store} for name in names}}
+    said = "A, B share the user store default, so each serves all of its users."
+    path = yaml_file("databases:\n- {name: A, strategy: auth0}\n- {name: B, strategy: auth0}\n")
+    call_command("import_auth0", path, apply=True)
+    assert said in capsys.readouterr().out
+    Connection.objects.filter(name="B").update(user_store="staff")
+    call_command("import_auth0", path)
+    assert "share" not in capsys.readouterr().out

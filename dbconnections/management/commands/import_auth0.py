@@ -1,6 +1,7 @@
 """Take over applications, connections and users from an export of Auth0."""
 
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError(_("Nothing was written."), returncode=130) from None
         self._tell_changes(changes)
-        self._tell(_("Not carried over:"), plan.notes)
+        self._tell(_("Not carried over:"), [*plan.notes, *_shared_stores(changes.stores)])
         if users and found:
             self._import_users(users, changes, found.lines, verified_only, write, verbosity)
         if unverifiable:
@@ -167,6 +168,19 @@ class Command(BaseCommand):
     def _tell(self, heading: str, lines: list[str]) -> None:
         if lines:
             self.stdout.write("\n".join([heading, *(f"  {_shown(line)}" for line in lines)]))
+
+
+def _shared_stores(stores: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each user store that holds the accounts of several connections."""
+    sharing: dict[str, list[str]] = {}
+    for connection, store in stores.items():
+        sharing.setdefault(store, []).append(connection)
+    return [
+        _("%(connections)s share the user store %(store)s, so each serves all of its users.")
+        % {"connections": ", ".join(connections), "store": store}
+        for store, connections in sharing.items()
+        if len(connections) > 1
+    ]
 
 
 def _shown(line: str) -> str:
