@@ -233,6 +233,8 @@ class ConnectionForm(forms.ModelForm):
                 help_text=self.fields["user_store"].help_text,
                 choices=[(name, name) for name in sorted(names)],
             )
+        if "password_policy" in self.fields:
+            self._offer_present_policy()
         options = self.instance.password_complexity or {}
         chosen = options.get("character_types", [])
         self.initial = {
@@ -243,6 +245,16 @@ class ConnectionForm(forms.ModelForm):
             "custom_blocks_sequential": options.get("sequential_characters") == "block",
             "custom_limits_bytes": options.get("max_length_exceeded") == "error",
         }
+
+    def _offer_present_policy(self) -> None:
+        """Show a strength there is none of, which the model's own validation then refuses.
+
+        With none selected a browser would send the first one, and that asks for nothing.
+        """
+        field: Any = self.fields["password_policy"]
+        present = self.instance.password_policy
+        if present not in dict(field.choices):
+            field.choices = [*field.choices, (present, present)]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

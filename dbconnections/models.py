@@ -429,7 +429,7 @@ class Connection(Branded):
                 raise ValidationError({field: _("Leave this empty rather than null.")})
         try:
             policy = policy_of(self)
-        except (KeyError, ValidationError):
+        except ValidationError:
             return  # told beside the field that is wrong
         most = min(settings.PASSWORD_MAX_LENGTH, policy.max_bytes or settings.PASSWORD_MAX_LENGTH)
         if policy.min_length > most:

@@ -343,6 +343,27 @@ def test_preview_with_a_policy_that_cannot_be_used_says_so(admin_client):
     assert response.content
 
 
+def test_strength_there_is_none_of_is_named_and_not_mended_in_silence(admin_client):
+    """As one that was written by SQL or by another version."""
+    connection = ConnectionFactory(password_policy="best")
+    said = "Value 'best' is not a valid choice."
+    page = parse(admin_client.get(page_of(connection)))
+    assert said in page.text
+    # A browser sends the first option where none is selected, and that asks for nothing.
+    options = page.one("select", name="password_policy").inside
+    assert [o["value"] for o in options if "selected" in o.attributes] == ["best"]
+    assert admin_client.get(preview_of(connection)).content.decode() == said
+    form = {"name": connection.name, "strategy": "auth0", "user_store": "default"}
+    form |= {"ticket_lifetime": "01:00:00", "password_policy": "best"}
+    form |= {"password_history_size": "0", "password_dictionary": "0"}
+    response = admin_client.post(page_of(connection), form)
+    assert "best is not one of" in parse(response).one("ul", class_="errorlist").text
+    connection.refresh_from_db()
+    assert connection.password_policy == "best"
+    response = admin_client.post(page_of(connection), form | {"password_policy": "good"})
+    assert response.status_code == 302
+
+
 def test_nothing_is_previewed_before_it_is_saved(admin_client):
     for model in (Client, Connection):
         page = parse(admin_client.get(page_of(model, "add")))

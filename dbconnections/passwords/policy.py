@@ -125,9 +125,21 @@ LEVELS = {
 
 
 def policy_of(connection: "Connection") -> Policy:
-    """Return a connection's policy; its ``password_min_length`` supersedes the level's."""
+    """Return a connection's policy; its ``password_min_length`` supersedes the level's.
+
+    Raises ``ValidationError`` for a level there is none of, or options that cannot be used.
+    """
     name = connection.password_policy
-    policy = from_options(connection.password_complexity) if name == CUSTOM else LEVELS[name]
+    if name == CUSTOM:
+        policy = from_options(connection.password_complexity)
+    elif name in LEVELS:
+        policy = LEVELS[name]
+    else:
+        # No form lets it in, but SQL does, or another version of this app.
+        messages = connection._meta.get_field("password_policy").error_messages
+        raise ValidationError(
+            messages["invalid_choice"], code="invalid_choice", params={"value": name}
+        )
     return replace(
         policy,
         min_length=connection.password_min_length or policy.min_length,

@@ -286,6 +286,13 @@ def test_connection_has_its_level():
     assert policy_of(Connection(password_policy="excellent")) == LEVELS["excellent"]
 
 
+@pytest.mark.parametrize("level", ["best", "GOOD", ""])
+def test_level_there_is_none_of_is_named(level):
+    with pytest.raises(ValidationError) as refused:
+        policy_of(Connection(password_policy=level))
+    assert refused.value.messages == [f"Value {level!r} is not a valid choice."]
+
+
 @pytest.mark.parametrize("least", [1, 9, 11, 128])
 @pytest.mark.parametrize("level", LEVELS)
 def test_minimum_length_supersedes_the_levels(level, least):
