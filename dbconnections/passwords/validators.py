@@ -1,6 +1,6 @@
 """The rules of this package for ``AUTH_PASSWORD_VALIDATORS``, alone or beside the app's own use."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from dbconnections.passwords.dictionary import SIZES
-from dbconnections.passwords.policy import LEVELS, from_options
+from dbconnections.passwords.policy import LEVELS, from_options, validate_words
 from dbconnections.passwords.refusal import PasswordRefused
 from dbconnections.secret import Secret
 
@@ -22,7 +22,8 @@ class PolicyValidator:
 
     ``level`` is one of ``none``, ``low``, ``fair``, ``good`` and ``excellent``, ``complexity``
     Auth0's ``password_options.complexity`` in its place; ``dictionary`` is 0, 10000 or 100000.
-    Raises ``ValidationError`` for a password that does not meet them.
+    ``min_length`` and ``words`` are as a connection has them. Raises ``ValidationError`` for a
+    password that does not meet them, ``ImproperlyConfigured`` for an option that cannot be used.
     """
 
     def __init__(
@@ -40,18 +41,23 @@ class PolicyValidator:
             raise ImproperlyConfigured(
                 f"PolicyValidator: level is one of {', '.join(LEVELS)}, dictionary 0, {sizes}."
             )
-        policy = LEVELS[level] if complexity is None else from_options(complexity)
+        policy = LEVELS[level]
+        if complexity is not None:
+            policy = _usable("complexity", complexity, from_options)
+        if min_length is not None:
+            min_length = _usable("min_length", min_length, _min_length)
         self.policy = replace(
             policy,
             min_length=min_length or policy.min_length,
             common=dictionary,
-            words=frozenset(word.casefold() for word in words),
+            words=frozenset(word.casefold() for word in _usable("words", words, _words)),
             refuses_personal_data=personal_data,
         )
 
     @sensitive_variables()
     def validate(self, password: str, user: Any = None) -> None:
-        failures = self.policy.failures(password, known_of(user))
+        personal = known_of(user) if self.policy.refuses_personal_data else ()
+        failures = self.policy.failures(password, personal)
         if any(failures):
             raise ValidationError([*chain(*failures)], code="password_policy")
 
@@ -88,11 +94,39 @@ class HistoryValidator:
         return ""
 
 
+def _usable(option: str, value: Any, read: Callable[[Any], Any]) -> Any:
+    """Return an option as it is read; what cannot be is told to the site, not to the person."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        reasons = " ".join(error.messages)
+        raise ImproperlyConfigured(f"PolicyValidator: {option} is {value!r}: {reasons}") from None
+
+
+def _min_length(value: Any) -> Any:
+    from dbconnections.models import Connection
+
+    return Connection._meta.get_field("password_min_length").clean(value, None)
+
+
+def _words(words: Any) -> list[str]:
+    # The letters of a text would each be a word.
+    is_many = isinstance(words, Iterable) and not isinstance(words, str)
+    found = list(words) if is_many else words
+    validate_words(found)
+    return found
+
+
 def known_of(user: Any) -> list[str]:
-    """Return what is known of a user, by the default store of the app."""
+    """Return what is known of a user: by the default store, or by the user model alone."""
     from dbconnections.accounts import ModelUserStore, get_store
 
-    store = get_store("default")
+    store: Any
+    try:
+        store = get_store("default")
+    except ImproperlyConfigured:
+        # The site's own changes of users must not fail for it, nor go unjudged.
+        store = ModelUserStore()
     if not isinstance(store, ModelUserStore) or not isinstance(user, store.model):
         return []
     return store.personal_data(store.account_of(user))

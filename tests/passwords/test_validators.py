@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 
 from dbconnections.models import Connection
 from dbconnections.passwords.history import remember
+from dbconnections.passwords.validators import PolicyValidator
 from tests.factories import PASSWORD, ConnectionFactory, UserFactory
 
 PACKAGE = "dbconnections.passwords.validators"
@@ -78,6 +79,40 @@ def test_level_that_is_none_is_told(policy):
             errors("x")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("complexity", {"min_length": 0}, "min_length cannot be 0."),
+        ("complexity", {"length": 9}, "length is no option."),
+        ("complexity", "min_length", "must be one JSON object."),
+        ("min_length", -3, "greater than or equal to 1"),
+        ("min_length", 0, "greater than or equal to 1"),
+        ("min_length", 129, "less than or equal to 128"),
+        ("min_length", "long", "must be an integer"),
+        ("words", "secret", "Write up to 200 words"),
+        ("words", ["x" * 51], "Write up to 200 words"),
+        ("words", ["x"] * 201, "Write up to 200 words"),
+        ("words", [7], "Write up to 200 words"),
+        ("words", None, "Write up to 200 words"),
+    ],
+)
+def test_option_that_cannot_be_used_is_told_to_the_site_and_not_to_the_person(
+    policy, option, value, reason
+):
+    """Who catches `ValidationError` around `validate_password` shows it to the person."""
+    policy(**{option: value})
+    with pytest.raises(ImproperlyConfigured) as told:
+        validate_password("x")
+    assert str(told.value).startswith(f"PolicyValidator: {option} is {value!r}: ")
+    assert reason in str(told.value)
+
+
+@pytest.mark.parametrize("words", [["Acme"], ("Acme",), {"Acme"}, iter(["Acme"])])
+def test_words_come_as_any_collection(words):
+    with pytest.raises(ValidationError):
+        PolicyValidator("none", words=words).validate("acme")
+
+
 def test_custom_strength(policy):
     policy(complexity={"sequential_characters": "block"})
     assert "No more than 2 characters in sequence" in errors("kettle-321")[0]
@@ -92,6 +127,32 @@ def test_fields_of_the_default_store_are_personal(policy, settings):
     user = UserFactory.build(first_name="Quintessa", last_name="Melchior")
     assert errors("quintessa9", user) == []
     assert errors("melchior9", user)
+
+
+@pytest.mark.parametrize(
+    "stores",
+    [
+        {"customers": {"BACKEND": "dbconnections.accounts.ModelUserStore"}},
+        {"default": {"BACKEND": "shop.stores.Missing"}},
+    ],
+    ids=["no default store", "one that cannot be used"],
+)
+def test_without_a_default_store_the_usual_names_are_personal(policy, settings, stores):
+    """A site's own changes of passwords must not fail for a store, nor go unjudged."""
+    settings.DBCONNECTIONS = {**settings.DBCONNECTIONS, "USER_STORES": stores}
+    user = UserFactory.build(username="aurelia", first_name="Quintessa")
+    policy(level="none", personal_data=True)
+    assert errors("quintessa9", user)
+    assert errors("walnut", user) == []
+
+
+def test_store_is_asked_for_personal_data_only(policy, settings, monkeypatch):
+    def get_store(name):
+        raise AssertionError
+
+    monkeypatch.setattr("dbconnections.accounts.get_store", get_store)
+    policy(level="none")
+    assert errors("quintessa9", UserFactory.build(first_name="Quintessa")) == []
 
 
 @pytest.mark.django_db
