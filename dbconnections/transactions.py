@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 
 class Busy(Exception):
-    """The database could not decide in time; nothing was changed, trying again may help."""
+    """The database failed or could not decide in time; this transaction changed nothing."""
+
+    def __init__(self, message: str = "The database failed or could not decide in time.") -> None:
+        super().__init__(message)
 
 
 def database() -> str:
@@ -40,8 +43,9 @@ def writing() -> Iterator[None]:
 
 
 def retrying(change: Callable[[], T], attempts: int = 3) -> T:
-    """Return what a transaction returns, trying again after deadlock, failure to serialize or lock.
+    """Return what a transaction returns, trying again after an ``OperationalError``.
 
+    Any: deadlock, failure to serialize, lock, a server that is away, a table that is not there.
     Raises ``Busy`` after the last attempt, or at once inside another transaction.
     """
     attempt = 1

@@ -88,6 +88,7 @@ def test_after_the_third_time_it_is_busy_and_says_why():
         retrying(change)
     assert change.tries == 3
     assert isinstance(caught.value.__cause__, OperationalError)
+    assert str(caught.value) == "The database failed or could not decide in time."
 
 
 @pytest.mark.parametrize("attempts", [1, 5])
