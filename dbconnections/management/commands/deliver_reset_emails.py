@@ -10,12 +10,16 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 from django.utils.translation import gettext as _
 
 from dbconnections.delivery import deliver_due
 from dbconnections.failures import log_failure
+
+# Seconds between two looks of a loop. No system can wait for any number of them.
+INTERVAL = 5
+MAX_INTERVAL = 86400
 
 
 class Stop(threading.Event):
@@ -55,12 +59,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--interval",
             type=float,
-            default=5.0,
             metavar="SECONDS",
-            help="with --loop: seconds between two looks (default: 5)",
+            help=f"with --loop: seconds between two looks (default: {INTERVAL})",
         )
 
-    def handle(self, *, loop: bool, interval: float, verbosity: int = 1, **options: Any) -> None:
+    def handle(
+        self, *, loop: bool, interval: float | None, verbosity: int = 1, **options: Any
+    ) -> None:
+        if interval is None:
+            interval = INTERVAL
+        elif not loop:
+            raise CommandError("--interval says something with --loop only.", returncode=2)
+        if not 0 < interval <= MAX_INTERVAL:
+            raise CommandError(
+                f"--interval takes more than 0 seconds and at most a day, {MAX_INTERVAL}.",
+                returncode=2,
+            )
         stop = Stop()
         try:
             self._handle(stop, loop=loop, interval=interval, verbosity=verbosity)

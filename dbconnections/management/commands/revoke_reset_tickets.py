@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import ngettext
 
 from dbconnections.tickets import revoke_all
+from dbconnections.transactions import Busy
 
 
 class Command(BaseCommand):
@@ -15,7 +16,12 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        revoked = revoke_all("administrator")
+        try:
+            revoked = revoke_all("administrator")
+        except Busy as error:
+            raise CommandError(
+                f"{error} What was revoked up to there stays; the same command goes on from there."
+            ) from error
         self.stdout.write(
             ngettext("%d ticket was revoked.", "%d tickets were revoked.", revoked) % revoked
         )

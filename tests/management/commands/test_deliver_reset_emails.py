@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core import mail
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 
 from dbconnections.management.commands import deliver_reset_emails
@@ -78,6 +78,21 @@ def test_loop_goes_on_until_it_is_told_to_stop(due, app, connection):
         command.terminate()
         command.wait(timeout=60)
     assert command.returncode == 0
+
+
+@pytest.mark.parametrize("interval", ["-1", "0", "86401", "inf", "nan"])
+def test_interval_that_cannot_be_waited_is_named(interval):
+    with pytest.raises(CommandError) as told:
+        call_command("deliver_reset_emails", "--loop", "--interval", interval)
+    assert str(told.value) == "--interval takes more than 0 seconds and at most a day, 86400."
+    assert told.value.returncode == 2
+
+
+def test_interval_without_a_loop_is_told():
+    with pytest.raises(CommandError) as told:
+        call_command("deliver_reset_emails", "--interval", "5")
+    assert str(told.value) == "--interval says something with --loop only."
+    assert told.value.returncode == 2
 
 
 def deliver_rather_slowly(started: str) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -116,6 +117,30 @@ def test_many_open_tickets_are_revoked_in_batches(monkeypatch, app, connection, 
         (ticket_id, "administrator")
         for ticket_id in ResetTicket.objects.values_list("pk", flat=True)
     }
+
+
+def test_database_that_fails_halfway_is_named_and_the_rest_revoked_by_the_next_run(
+    monkeypatch, app, connection, capsys
+):
+    monkeypatch.setattr(tickets, "_REVOKED_AT_ONCE", 2)
+    for _ in range(5):
+        ResetTicketFactory(client=app, connection=connection)
+
+    def fail_later(execute, sql, *query):
+        if sql.startswith("UPDATE") and is_revoked.exists():
+            raise OperationalError("gone away")
+        return execute(sql, *query)
+
+    is_revoked = ResetTicket.objects.filter(revoked_at__isnull=False)
+    with database.execute_wrapper(fail_later), pytest.raises(CommandError) as told:
+        call_command("revoke_reset_tickets")
+    assert str(told.value) == (
+        "The database failed or could not decide in time. What was revoked up to there stays; the "
+        "same command goes on from there."
+    )
+    assert is_revoked.count() == 2
+    call_command("revoke_reset_tickets")
+    assert capsys.readouterr().out == "3 tickets were revoked.\n"
 
 
 def test_ticket_used_while_the_others_are_revoked_is_neither_closed_nor_counted(app, connection):
