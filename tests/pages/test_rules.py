@@ -267,6 +267,17 @@ def test_ranges_are_kept_in_one_line(page_for):
     assert ranges == ["a-z", "A-Z", "0-9"]
 
 
+def test_ranges_are_kept_in_one_line_where_they_are_missed_too(page_for, submit):
+    page_for("good")
+    page = parse(submit("kettlekettle"))
+    for place in (
+        page.one("div", id="error-summary"),
+        page.one("div", id="id_new_password1_errors"),
+    ):
+        ranges = [it.text for it in place.inside if it.attributes.get("class") == "nowrap"]
+        assert ranges == ["a-z", "A-Z", "0-9"]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
