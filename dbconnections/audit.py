@@ -4,7 +4,7 @@ Each record of the logger ``dbconnections`` carries Auth0's event code in ``even
 ``fcpr`` for success and failure of a request, ``scp`` and ``fcp`` of a change. Its child
 ``dbconnections.delivery`` adds what Auth0 has no code for: ``delivery`` for each attempt at a mail,
 ``tracking`` for each report of a mail provider. No record holds a token, a link, a password or an
-address.
+e-mail address.
 """
 
 import logging

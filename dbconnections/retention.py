@@ -29,8 +29,9 @@ SQLITE_CACHE = 64_000
 def purge() -> int:
     """Delete tickets requested longer ago than ``RETENTION``; return how many.
 
-    One that still works, or has a mail to come, is kept whatever its age. Passwords that are
-    remembered for a connection without a history go as well.
+    Or longer ago than the longest of ``MAIL_CAPS`` and ``BOUNCE_WINDOW``, if that is longer. One
+    that still works, or has a mail to come, is kept whatever its age. Passwords that are remembered
+    for a connection without a history go as well.
     """
     # Mail caps count what was sent, and bounces hold mails back: neither must be forgotten early.
     caps = (period for _most, period in settings.MAIL_CAPS)

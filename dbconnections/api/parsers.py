@@ -22,7 +22,7 @@ from dbconnections.conf import settings
 from dbconnections.secret import Secret
 from dbconnections.validators import is_storable
 
-# A form of this endpoint has seven fields; SDKs add a few of their own.
+# A form of this endpoint has six fields; SDKs add a few of their own.
 MAX_FORM_FIELDS = 50
 
 

@@ -1,7 +1,8 @@
 """What a good password is.
 
-Pure rules: nothing here knows a request, a ticket or a mail. A connection's policy decides, and the
-site's ``AUTH_PASSWORD_VALIDATORS``; what they say is reported the way Auth0 does.
+Nothing here knows a request, a ticket or a mail. A connection's policy decides, and the site's
+``AUTH_PASSWORD_VALIDATORS``; what they say is reported the way Auth0 does. The history reads the
+database, and breaches ask a service.
 """
 
 from dbconnections.passwords.check import check, requirements

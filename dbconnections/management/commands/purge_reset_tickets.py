@@ -9,7 +9,10 @@ from dbconnections.retention import purge
 
 
 class Command(BaseCommand):
-    help = "Delete reset tickets that are older than the setting RETENTION."
+    help = (
+        "Delete reset tickets that are older than the setting RETENTION, or the longest of "
+        "MAIL_CAPS and BOUNCE_WINDOW, if that is longer, and have ended."
+    )
 
     def handle(self, *, verbosity: int = 1, **options: Any) -> None:
         deleted = purge()
