@@ -159,8 +159,9 @@ def _claim() -> tuple[UUID, list[UUID]] | None:
             return None
         ticket_ids = list(claims)
         if left := [ticket_id for ticket_id, worker in claims.items() if worker]:
-            # Whoever had them has died, maybe between handing over a mail and noting that.
-            # What has an error has not been begun since, or its beginning would have erased that.
+            # Their worker died, maybe after the server took a mail and before that was noted.
+            # Beginning an attempt clears `last_error`: where one is left, this worker never came
+            # to the ticket.
             begun = due.filter(pk__in=left, unanswered__gt=0, last_error="").exclude(fingerprint="")
             begun.filter(used_at=None).update(sent_at=DatabaseNow(), last_error="The worker died.")
         # Still due: without SKIP LOCKED another worker may have been quicker.
@@ -401,7 +402,8 @@ class DeliveryThread:
             pause = settings.DELIVERY_MAX_DELAY
         if failure:
             log_failure("Delivery failed: %s.", logging.ERROR, failure)
-        # Longer waits are for the next wake-up or the command: a sealed password to erase.
+        # A longer wait, for a sealed password to be erased, is not worth a thread: the next
+        # wake-up or the command sees to it.
         longest = settings.DELIVERY_MAX_DELAY * 2
         if pause is not None and pause <= longest:
             # An idle thread holds no connection.

@@ -32,7 +32,7 @@ def apply(plan: Plan, *, write: bool) -> Changes:
     """
     changes = Changes()
     problems: list[str] = []
-    # Deadlocks aside, this is the only transaction: no other sees half of it.
+    # One transaction: nobody sees half an import.
     with transaction.atomic(router.db_for_write(Client)):
         clients: dict[str, Client] = {}
         for planned in plan.clients:

@@ -130,7 +130,7 @@ class Page(View):
     def checked(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Return the answer to a form that is not forged, and can be read; else its place."""
         if request.method == "POST" and request.encoding not in {None, "utf-8"}:
-            # Some that a form may name are no encodings of text, and would be an error of ours.
+            # A form may name any of Python's codecs, `zip` too; decoding with that would be a 500.
             request.encoding = "utf-8"
             return Unreadable()
         try:
