@@ -284,6 +284,7 @@ DEATHS = {
         Reason.CLOSED,
     ),
     "without account": (stamp("no_account_at"), Reason.CLOSED),
+    "coalesced": (stamp("coalesced_at"), Reason.CLOSED),
     "suppressed": (stamp("suppressed_at"), Reason.CLOSED),
     "undeliverable": (stamp("undeliverable_at"), Reason.CLOSED),
     "never bound": (
@@ -292,6 +293,21 @@ DEATHS = {
     ),
 }
 dies = pytest.mark.parametrize(("kill", "reason"), DEATHS.values(), ids=DEATHS)
+
+# What the account, the client or the connection has become may be undone, so the ticket is open.
+NOT_FOR_GOOD = {
+    "password changed",
+    "address changed",
+    "address removed",
+    "account inactive",
+    "account unusable",
+    "account deleted",
+    "client inactive",
+    "connection inactive",
+    "connection of another strategy",
+    "connection not for the client",
+    "never bound",
+}
 
 
 @pytest.fixture(params=["new password", "given password"])
@@ -487,11 +503,17 @@ def test_revoking_works_once(ticket):
     assert not tickets.revoke(ticket.pk, "declined")
 
 
-@dies
-def test_dead_ticket_is_not_revoked(ticket, jane, kill, reason):
+@pytest.mark.parametrize("death", DEATHS)
+def test_only_a_ticket_that_nothing_has_ended_for_good_is_revoked(ticket, jane, death):
+    kill, _reason = DEATHS[death]
     kill(ticket, jane)
-    open_still = ResetTicket.objects.open().filter(pk=ticket.pk).exists()
-    assert tickets.revoke(ticket.pk, "administrator") == open_still
+    before = ResetTicket.objects.filter(pk=ticket.pk).values().first()
+    assert tickets.revoke(ticket.pk, "administrator") == (death in NOT_FOR_GOOD)
+    after = ResetTicket.objects.filter(pk=ticket.pk).values().first()
+    if death in NOT_FOR_GOOD:
+        assert after["revoked_at"]
+    else:
+        assert after == before
 
 
 # A password given in the request
