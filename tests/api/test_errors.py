@@ -1,7 +1,9 @@
 """Errors: one form for all of them, and nothing in it that is nobody's business."""
 
+import ast
 import json
 import logging
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -246,6 +248,39 @@ def test_weak_password_carries_rules_policy_and_sentences():
     assert body["error_description"] == "Password is too common. Too common."
 
 
-@pytest.mark.parametrize("status", sorted(errors.NAMES))
-def test_every_status_has_a_name(status):
-    assert errors.ApiError("code", "Sentence.", status).body()["statusCode"] == status
+# Any of these may come out of the authentication and permission classes of a site.
+FOREIGN = {
+    type(error): error
+    for error in (
+        *(exceptions.APIException(), exceptions.ValidationError([]), exceptions.ParseError()),
+        *(exceptions.AuthenticationFailed(), exceptions.NotAuthenticated()),
+        *(exceptions.PermissionDenied(), exceptions.NotFound(), exceptions.NotAcceptable()),
+        *(exceptions.MethodNotAllowed("PUT"), exceptions.UnsupportedMediaType("text/plain")),
+        exceptions.Throttled(),
+    )
+}
+
+
+def test_exceptions_of_the_framework_are_all_known_here():
+    found = {thing for thing in vars(exceptions).values() if isinstance(thing, type)}
+    assert {thing for thing in found if issubclass(thing, exceptions.APIException)} == set(FOREIGN)
+
+
+def own_statuses() -> set[int]:
+    """Return the statuses of errors that the code of the API names in any call."""
+    package = Path(errors.__file__).parent
+    trees = (ast.parse(path.read_text()) for path in package.glob("*.py"))
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    given = [it for call in calls for it in (*call.args, *(k.value for k in call.keywords))]
+    values = [it.value for it in given if isinstance(it, ast.Constant)]
+    return {value for value in values if type(value) is int and 400 <= value < 600}
+
+
+def test_every_status_that_is_answered_has_a_name_and_no_other(ask, failing):
+    answered = own_statuses() | {errors.InvalidRequest("Sentence.").status}
+    for error in FOREIGN.values():
+        failing(error)
+        body = ask().json()
+        assert body["name"] != "Error", error
+        answered.add(body["statusCode"])
+    assert answered == set(errors.NAMES)
