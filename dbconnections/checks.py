@@ -163,23 +163,45 @@ def check_rate_limits(**kwargs: Any) -> Iterable[CheckMessage]:
 
 @register("dbconnections")
 def check_wake_up(**kwargs: Any) -> Iterable[CheckMessage]:
-    """Django Tasks is there when it is to be used."""
-    if settings.WAKE_UP == "task" and django.VERSION < (6, 0) and not find_spec("django_tasks"):
+    """Django Tasks is there when it is to be used, with the backend and the queue."""
+    if settings.WAKE_UP != "task":
+        return
+    if django.VERSION < (6, 0) and not find_spec("django_tasks"):
         yield Error(
             "WAKE_UP is 'task', but this Django has no tasks and django-tasks is not installed.",
             hint="Install dbconnections[tasks], or use Django 6.0 or later.",
             id="dbconnections.E008",
         )
-    elif settings.WAKE_UP == "task":
+        return
+    if not _is_valid("TASK_BACKEND", "TASK_QUEUE"):
+        return
+    hint = "TASK_BACKEND is an alias in TASKS, TASK_QUEUE one of its QUEUES."
+    try:
         backend = _task_backend()
-        if backend.__name__ in {"ImmediateBackend", "DummyBackend"}:
-            yield Error(
-                f"WAKE_UP is 'task', but the task backend {settings.TASK_BACKEND!r} is "
-                f"{backend.__name__}: mails would go out within the request, whose time then "
-                "tells who has an account, or not at all.",
-                hint="Name a backend with a worker in TASKS, or use another WAKE_UP.",
-                id="dbconnections.E021",
-            )
+    except ImproperlyConfigured as error:
+        yield Error(
+            f"WAKE_UP is 'task', but there is no task backend {settings.TASK_BACKEND!r}: {error}",
+            hint=hint,
+            id="dbconnections.E042",
+        )
+        return
+    # No queues are all queues.
+    if backend.queues and settings.TASK_QUEUE not in backend.queues:
+        yield Error(
+            f"WAKE_UP is 'task', but the task backend {settings.TASK_BACKEND!r} has no queue "
+            f"{settings.TASK_QUEUE!r}: nobody would be woken to send mails.",
+            hint=hint,
+            id="dbconnections.E043",
+        )
+    name = type(backend).__name__
+    if name in {"ImmediateBackend", "DummyBackend"}:
+        yield Error(
+            f"WAKE_UP is 'task', but the task backend {settings.TASK_BACKEND!r} is {name}: mails "
+            "would go out within the request, whose time then tells who has an account, or not at "
+            "all.",
+            hint="Name a backend with a worker in TASKS, or use another WAKE_UP.",
+            id="dbconnections.E021",
+        )
 
 
 @register("dbconnections")
@@ -404,13 +426,16 @@ def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
         )
 
 
-def _task_backend() -> type:
-    """Return the class of the task backend that is to be woken."""
+def _task_backend() -> Any:
+    """Return the task backend to wake; raise ``ImproperlyConfigured`` if there is none."""
     try:
         from django.tasks import task_backends
     except ImportError:
         from django_tasks import task_backends  # type: ignore[assignment]  # the same, below Django 6
-    return type(task_backends[settings.TASK_BACKEND])
+    try:
+        return task_backends[settings.TASK_BACKEND]
+    except KeyError as missing:
+        raise ImproperlyConfigured(f"Its entry in TASKS has no {missing}.") from missing
 
 
 def _waits_for_ever() -> bool:

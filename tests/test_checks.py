@@ -71,6 +71,10 @@ def store(backend: str, **options: Any) -> dict[str, Any]:
     return {"USER_STORES": {"default": {"BACKEND": backend, **options}}}
 
 
+def queue(**options: Any) -> dict[str, Any]:
+    return {"TASKS": {"default": {"BACKEND": f"{__name__}.Queue", **options}}}
+
+
 # What each check finds wrong: its id, then DBCONNECTIONS, then the settings of Django.
 WRONG = [
     ("E001", {"BASE_ULR": "https://login.example.com"}, {}),
@@ -153,6 +157,13 @@ WRONG = [
     ("W026", {}, {"DEFAULT_FROM_EMAIL": "webmaster@localhost"}),
     ("E021", {"WAKE_UP": "task"}, {}),
     ("E021", {"WAKE_UP": "task"}, {"TASKS": {"default": {"BACKEND": DUMMY}}}),
+    ("E042", {"WAKE_UP": "task", "TASK_BACKEND": "mial"}, queue()),
+    ("E042", {"WAKE_UP": "task"}, {"TASKS": {"default": {}}}),
+    ("E042", {"WAKE_UP": "task"}, {"TASKS": {"default": {"BACKEND": "missing.Backend"}}}),
+    ("E043", {"WAKE_UP": "task", "TASK_QUEUE": "mails"}, queue()),
+    ("E043", {"WAKE_UP": "task"}, queue(QUEUES=["mails"])),
+    ("E002", {"WAKE_UP": "task", "TASK_BACKEND": None}, queue()),
+    ("E002", {"WAKE_UP": "task", "TASK_QUEUE": []}, queue()),
 ]
 
 # What no check has anything to say to.
@@ -177,7 +188,10 @@ FINE = [
     ({}, {"CORS_URLS_REGEX": r"^.*$"}),
     ({}, mailing(SMTP, timeout=10)),
     ({}, mailing("anymail.backends.test.EmailBackend")),
-    ({"WAKE_UP": "task"}, {"TASKS": {"default": {"BACKEND": f"{__name__}.Queue"}}}),
+    ({"WAKE_UP": "task"}, queue()),
+    ({"WAKE_UP": "task", "TASK_QUEUE": "mails"}, queue(QUEUES=["mails"])),
+    ({"WAKE_UP": "task", "TASK_QUEUE": "mails"}, queue(QUEUES=[])),
+    ({"WAKE_UP": "none", "TASK_BACKEND": "mial", "TASK_QUEUE": "mails"}, {}),
 ]
 
 
