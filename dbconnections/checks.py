@@ -64,7 +64,7 @@ def _problem_inside(name: str, value: Any) -> str:
         isinstance(cap, tuple) and [type(part) for part in cap] == [int, timedelta] for cap in value
     ):
         return "must be a list of pairs: a number of mails and a timedelta"
-    if name == "BRANDING":
+    if name == "BRANDING" and _is_valid("LOGO_HOSTS"):
         return next(iter(branding.problems_in(value)), "")
     if name == "USER_STORES" and not all(isinstance(entry, dict) for entry in value.values()):
         return "must hold a dict for each store, with its BACKEND and OPTIONS"
@@ -153,7 +153,7 @@ def check_rate_limits(**kwargs: Any) -> Iterable[CheckMessage]:
         return
     try:
         storage_from_string(settings.RATE_LIMIT_STORAGE)
-    except ConfigurationError as error:
+    except (ConfigurationError, ValueError) as error:
         yield Error(
             f'DBCONNECTIONS["RATE_LIMIT_STORAGE"]: {error}',
             hint="Use memory:// or redis://host:port/db; the latter needs dbconnections[redis].",
@@ -324,7 +324,7 @@ def check_connections(
                 hint="Write scheme and host alone, such as https://app.example.com.",
                 id="dbconnections.W032",
             )
-    for branded in (*clients, *found):
+    for branded in (*clients, *found) if _is_valid("LOGO_HOSTS") else ():
         try:
             if branded.logo:
                 validate_logo(branded.logo)
@@ -335,7 +335,7 @@ def check_connections(
                 id="dbconnections.W041",
             )
     for connection in found:
-        if connection.user_store not in settings.USER_STORES:
+        if _is_valid("USER_STORES") and connection.user_store not in settings.USER_STORES:
             yield Error(
                 f"Connection {connection} uses the user store {connection.user_store!r}, "
                 "which is not configured.",

@@ -140,6 +140,7 @@ WRONG = [
     ("E006", {"RATE_LIMIT_PAGES": "10 per fortnight"}, {}),
     ("E007", {"RATE_LIMIT_STORAGE": "nothing://"}, {}),
     ("E007", {"RATE_LIMIT_STORAGE": "127.0.0.1:6379"}, {}),
+    ("E007", {"RATE_LIMIT_STORAGE": "redis://127.0.0.1:x/1"}, {}),
     ("W009", {}, {"ROOT_URLCONF": NothingIncluded}),
     ("W010", {}, {"ROOT_URLCONF": __name__}),
     ("W011", {}, {"MIDDLEWARE": [CORS]}),
@@ -277,6 +278,15 @@ def test_connections_are_checked_where_the_database_is(found):
         ERROR: True,
         WARNING: True,
     }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(all_settings()))
+def test_setting_of_the_wrong_type_keeps_no_check_from_speaking(found, name):
+    logo = "https://cdn.example.com/logo.png"
+    ConnectionFactory(user_store="ldap", clients=[ClientFactory(logo=logo)])
+    ours = {"WAKE_UP": "task", "BRANDING": {"logo": logo}}
+    assert "E002" in found({**ours, name: None}, {}, databases=["default"])
 
 
 @pytest.mark.parametrize("wanted", ["refuse", "refuse_unchecked"])
