@@ -342,11 +342,9 @@ def check_connections(
                 hint='Add it to DBCONNECTIONS["USER_STORES"] or choose another in the admin.',
                 id="dbconnections.E012",
             )
-        try:
-            policy_of(connection)
-        except (KeyError, ValidationError) as error:
+        if problem := _problem_of_policy(connection):
             yield Error(
-                f"Connection {connection} has a password policy that cannot be used: {error}",
+                f"Connection {connection} has a password policy that cannot be used: {problem}",
                 hint="Save it in the admin, which says what is wrong.",
                 id="dbconnections.E031",
             )
@@ -424,6 +422,20 @@ def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
             "`deliver_reset_emails --loop`, or 'task' with a worker, hides that.",
             id="dbconnections.I019",
         )
+
+
+def _problem_of_policy(connection: Connection) -> str:
+    """Say why nobody could set a password on a connection."""
+    try:
+        if _is_valid("PASSWORD_MAX_LENGTH"):
+            connection.clean()
+        # What it leaves to the validators of the fields.
+        policy_of(connection)
+    except KeyError as missing:
+        return f"There is no strength {missing}."
+    except ValidationError as error:
+        return str(error.messages[0])
+    return ""
 
 
 def _task_backend() -> Any:

@@ -96,6 +96,7 @@ class Settings:
         128,
         "Characters a password may have; a longer one is refused before any rule or hasher "
         "sees it, never shortened (OWASP ASVS 4.0.3, 2.1.2).",
+        minimum=1,
     )
     SITE_VALIDATORS = Setting(
         True,

@@ -11,10 +11,12 @@ from typing import Any
 import django
 import pytest
 from django.core.checks import ERROR, INFO, WARNING, CheckMessage, run_checks
+from django.db.models import JSONField, Value
 from django.urls import include, path
 
 from dbconnections import checks
 from dbconnections.conf import all_settings
+from dbconnections.models import Connection
 from tests.factories import AllowedOriginFactory, ClientFactory, ConnectionFactory
 from tests.support.processes import ROOT
 
@@ -307,6 +309,33 @@ def test_policy_that_cannot_be_used_is_told(found, options):
     messages = found({}, {}, databases=["default"])
     assert set(messages) == {"E031"}
     assert "Connection Odd has a password policy" in messages["E031"].msg
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"password_policy": "excellent"},
+        {"password_policy": "custom", "password_complexity": {"min_length": 9}},
+        {"password_policy": "none", "password_min_length": 9},
+    ],
+)
+def test_policy_that_no_password_meets_is_told(found, options):
+    ConnectionFactory(name="Odd", clients=[ClientFactory()], **options)
+    assert found({}, {}, databases=["default"]) == {}
+    message = found({"PASSWORD_MAX_LENGTH": 8}, {}, databases=["default"])["E031"]
+    assert message.msg == (
+        "Connection Odd has a password policy that cannot be used: "
+        "No password could be long enough: at most 8 are allowed."
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("field", ["password_dictionary_words", "password_complexity"])
+def test_policy_with_a_null_is_told(found, field):
+    connection = ConnectionFactory(password_policy="custom", clients=[ClientFactory()])
+    Connection.objects.filter(pk=connection.pk).update(**{field: Value(None, JSONField())})
+    assert set(found({}, {}, databases=["default"])) == {"E031"}
 
 
 @pytest.mark.django_db

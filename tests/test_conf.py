@@ -101,6 +101,7 @@ PROBLEMS = [
     ("MAX_BODY_SIZE", 8192.0, "must be of type int, not float"),
     ("MAX_BODY_SIZE", True, "must be of type int, not bool"),
     ("MAX_BODY_SIZE", -1, "must not be negative"),
+    ("PASSWORD_MAX_LENGTH", 0, "must be at least 1"),
     ("DELIVERY_BATCH", 0, "must be at least 1"),
     ("DELIVERY_BATCH", -1, "must not be negative"),
     ("DELIVERY_MAX_ATTEMPTS", 0, "must be at least 1"),
