@@ -30,6 +30,7 @@ from dbconnections.validators import is_origin, validate_logo
 
 DAY = timedelta(hours=24)
 PATH = "/dbconnections/change_password"
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
 HISTORY = "dbconnections.passwords.validators.HistoryValidator"
 
 
@@ -201,6 +202,24 @@ def check_wake_up(**kwargs: Any) -> Iterable[CheckMessage]:
             "all.",
             hint="Name a backend with a worker in TASKS, or use another WAKE_UP.",
             id="dbconnections.E021",
+        )
+
+
+@register("dbconnections")
+def check_lease(**kwargs: Any) -> Iterable[CheckMessage]:
+    """A worker that waits for a mail server is not taken to have died."""
+    backend, timeout = _mailer()
+    if backend != SMTP or not _is_valid("DELIVERY_LEASE", "EMAIL_TIMEOUT"):
+        return
+    if timeout is None:
+        timeout = settings.EMAIL_TIMEOUT.total_seconds()
+    if isinstance(timeout, int | float) and timeout >= settings.DELIVERY_LEASE.total_seconds():
+        yield checks.Warning(
+            f"The e-mail backend waits up to {timeout:g} s for a server, no less than a worker has "
+            f"for a mail ({settings.DELIVERY_LEASE}): another may send it a second time.",
+            hint="Set EMAIL_TIMEOUT (or the mailer's timeout option) below DELIVERY_LEASE; where "
+            'neither is set, DBCONNECTIONS["EMAIL_TIMEOUT"] counts.',
+            id="dbconnections.W044",
         )
 
 
@@ -393,7 +412,7 @@ def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
             hint="List the hosts of this site.",
             id="dbconnections.W015",
         )
-    if _waits_for_ever():
+    if _mailer() == (SMTP, None):
         yield checks.Warning(
             "The e-mail backend has no time-out of its own.",
             hint="Set EMAIL_TIMEOUT (or the mailer's timeout option) below DELIVERY_LEASE. Until "
@@ -450,13 +469,9 @@ def _task_backend() -> Any:
         raise ImproperlyConfigured(f"Its entry in TASKS has no {missing}.") from missing
 
 
-def _waits_for_ever() -> bool:
-    """Say whether the site's SMTP backend would wait for a server without end."""
+def _mailer() -> tuple[str, Any]:
+    """Return the site's e-mail backend, by its dotted path, and its time-out in seconds."""
     if mailers := getattr(django_settings, "MAILERS", None):
         mailer = mailers.get("default", {})
-        backend = mailer.get("BACKEND", "django.core.mail.backends.smtp.EmailBackend")
-        timeout = mailer.get("OPTIONS", {}).get("timeout")
-    else:
-        backend = django_settings.EMAIL_BACKEND
-        timeout = django_settings.EMAIL_TIMEOUT
-    return backend == "django.core.mail.backends.smtp.EmailBackend" and timeout is None
+        return mailer.get("BACKEND", SMTP), mailer.get("OPTIONS", {}).get("timeout")
+    return django_settings.EMAIL_BACKEND, django_settings.EMAIL_TIMEOUT

@@ -171,6 +171,7 @@ class Settings:
         timedelta(minutes=2),
         "How long a worker may take over one mail before another takes it to have died. "
         "Must be longer than the e-mail backend's time-out.",
+        minimum=timedelta(seconds=10),
     )
     DELIVERY_BATCH = Setting(
         20, "Mails a worker claims at a time and sends over one connection.", minimum=1

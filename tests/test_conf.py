@@ -114,6 +114,8 @@ PROBLEMS = [
     ("WAKE_UP", None, "must be of type str, not NoneType"),
     ("DELIVERY_LEASE", 120, "must be of type timedelta, not int"),
     ("DELIVERY_LEASE", timedelta(seconds=-1), "must not be negative"),
+    ("DELIVERY_LEASE", timedelta(), "must be at least 0:00:10"),
+    ("DELIVERY_LEASE", timedelta(seconds=9), "must be at least 0:00:10"),
     ("RATE_LIMIT", None, "must be of type str, not NoneType"),
 ]
 
@@ -132,7 +134,8 @@ def test_problem(name, value, problem):
         ("RESET_UNUSABLE_PASSWORDS", True),
         ("WAKE_UP", "none"),
         ("RATE_LIMIT", ""),
-        ("DELIVERY_LEASE", timedelta()),
+        ("DELIVERY_LEASE", timedelta(seconds=10)),
+        ("COALESCE_WINDOW", timedelta()),
         ("MAIL_CAPS", []),
         ("DELIVERY_BATCH", 1),
     ],
