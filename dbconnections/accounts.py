@@ -140,14 +140,31 @@ class AccountImporter(Protocol):
 
 def get_store(name: str) -> UserStore:
     """Return the store of this name; raise ``ImproperlyConfigured`` if there is none."""
+    entry = _entry_of(name)
+    which = f'DBCONNECTIONS["USER_STORES"]: store {name!r}'
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("BACKEND"), str):
+        raise ImproperlyConfigured(f"{which} has no BACKEND.")
     try:
-        entry = settings.USER_STORES[name]
-        store: UserStore = import_string(entry["BACKEND"])(**entry.get("OPTIONS", {}))
-    except (KeyError, TypeError, ImportError) as error:
-        raise ImproperlyConfigured(
-            f'DBCONNECTIONS["USER_STORES"] has no usable store {name!r}: {error!r}'
-        ) from error
+        kind = import_string(entry["BACKEND"])
+    except ImportError as error:
+        raise ImproperlyConfigured(f"{which} cannot be imported: {error}.") from error
+    try:
+        store: UserStore = kind(**entry.get("OPTIONS", {}))
+    except (ImportError, KeyError, TypeError, ValueError) as error:
+        raise ImproperlyConfigured(f"{which} cannot be made with its OPTIONS: {error}.") from error
     return store
+
+
+def _entry_of(name: str) -> Any:
+    # A setting may be anything: a page or a worker does not wait for the system check.
+    stores: Any = settings.USER_STORES
+    stores = stores if isinstance(stores, Mapping) else {}
+    if name not in stores:
+        known = ", ".join(map(str, stores)) or "none"
+        raise ImproperlyConfigured(
+            f'DBCONNECTIONS["USER_STORES"] has no store {name!r}. There are: {known}.'
+        )
+    return stores[name]
 
 
 def canonical(text: str) -> str:

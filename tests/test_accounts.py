@@ -262,24 +262,71 @@ def test_account_that_leaves_its_store_is_not_reset(jane, app, connection, setti
         tickets.redeem(ticket.pk, password=NEW)
 
 
+class Demanding(ModelUserStore):
+    """A store that cannot be made without options that have it."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(filter={"username": options["server"]})
+
+
+MODEL_STORE = "dbconnections.accounts.ModelUserStore"
+
+
 @pytest.mark.parametrize(
-    "entry",
+    ("entry", "problem"),
     [
-        {"BACKEND": "dbconnections.accounts.NoSuchStore"},
-        {"BACKEND": "no.such.module"},
-        {"BACKEND": "dbconnections.accounts.ModelUserStore", "OPTIONS": {"no_such": 1}},
-        {},
+        (
+            {"BACKEND": "dbconnections.accounts.NoSuchStore"},
+            'cannot be imported: Module "dbconnections.accounts" does not define a "NoSuchStore" '
+            "attribute/class",
+        ),
+        ({"BACKEND": "no.such.module"}, "cannot be imported: No module named 'no'"),
+        ({"BACKEND": "Store"}, "cannot be imported: Store doesn't look like a module path"),
+        (
+            {"BACKEND": MODEL_STORE, "OPTIONS": {"no_such": 1}},
+            "cannot be made with its OPTIONS: ModelUserStore.__init__() got an unexpected keyword "
+            "argument 'no_such'",
+        ),
+        (
+            {"BACKEND": MODEL_STORE, "OPTIONS": {"filter": [1]}},
+            "cannot be made with its OPTIONS: cannot convert dictionary update sequence element #0 "
+            "to a sequence",
+        ),
+        (
+            {"BACKEND": MODEL_STORE, "OPTIONS": {"filter": "staff"}},
+            "cannot be made with its OPTIONS: dictionary update sequence element #0 has length 1; "
+            "2 is required",
+        ),
+        ({"BACKEND": f"{__name__}.Demanding"}, "cannot be made with its OPTIONS: 'server'"),
+        ({}, "has no BACKEND"),
+        ({"BACKEND": None}, "has no BACKEND"),
+        (MODEL_STORE, "has no BACKEND"),
+        (None, "has no BACKEND"),
     ],
 )
-def test_store_that_cannot_be_made_is_named(settings, entry):
+def test_store_that_cannot_be_made_is_named_with_the_reason(settings, entry, problem):
     settings.DBCONNECTIONS = {"USER_STORES": {"broken": entry}}
-    with pytest.raises(ImproperlyConfigured, match="'broken'"):
+    with pytest.raises(ImproperlyConfigured) as raised:
         get_store("broken")
+    assert str(raised.value) == f"DBCONNECTIONS[\"USER_STORES\"]: store 'broken' {problem}."
 
 
-def test_unknown_store_is_named():
-    with pytest.raises(ImproperlyConfigured, match="'unknown'"):
-        get_store("unknown")
+@pytest.mark.parametrize(
+    ("stores", "known"),
+    [
+        ({"customers": {}, "staff": {}}, "customers, staff"),
+        ({}, "none"),
+        (None, "none"),
+        ([1], "none"),
+    ],
+)
+def test_unknown_store_is_named_with_those_there_are(settings, stores, known):
+    settings.DBCONNECTIONS = {"USER_STORES": stores}
+    with pytest.raises(ImproperlyConfigured) as raised:
+        get_store("custmers")
+    assert str(raised.value) == (
+        f"DBCONNECTIONS[\"USER_STORES\"] has no store 'custmers'. There are: {known}."
+    )
 
 
 def test_ticket_of_a_connection_without_store_waits(request_reset, jane, connection):
