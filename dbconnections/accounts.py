@@ -183,7 +183,7 @@ class ModelUserStore:
     ``get_queryset`` for anything else. ``email_verified_field`` names the model's boolean field
     for a verified address, if it has one. ``personal_fields`` are those, beside login and
     address, that a password may not contain where its connection forbids personal data; by
-    default the names the model has.
+    default the names the model has, with an empty list none.
     """
 
     def __init__(
@@ -195,12 +195,12 @@ class ModelUserStore:
         self.filter = dict(filter or {})
         self.email_verified_field = email_verified_field
         self.model: Any = get_user_model()
-        for field in (email_verified_field, *(personal_fields or ())):
+        given = () if personal_fields is None else tuple(personal_fields)
+        for field in (email_verified_field, *given):
             if field and not hasattr(self.model, field):
                 raise ImproperlyConfigured(f"The user model has no {field!r}.")
-        self.personal_fields = tuple(
-            field for field in personal_fields or USUAL_NAMES if hasattr(self.model, field)
-        )
+        usual = (field for field in USUAL_NAMES if hasattr(self.model, field))
+        self.personal_fields = tuple(usual) if personal_fields is None else given
 
     def get_queryset(self) -> QuerySet[AbstractBaseUser]:
         """Return the users this store holds."""

@@ -329,6 +329,24 @@ def test_unknown_store_is_named_with_those_there_are(settings, stores, known):
     )
 
 
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_store_has_the_personal_fields_it_is_given(kind):
+    jane = UserFactory.build(username="jane", email="", first_name="Jane", last_name="Roe")
+    for fields, known in (
+        (None, ["jane", "Jane", "Roe"]),
+        (["last_name"], ["jane", "Roe"]),
+        ([], ["jane"]),
+    ):
+        store = ModelUserStore(personal_fields=None if fields is None else kind(fields))
+        assert store.personal_data(store.account_of(jane)) == known
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_personal_field_the_model_lacks_is_named(kind):
+    with pytest.raises(ImproperlyConfigured, match="'nick'"):
+        ModelUserStore(personal_fields=kind(["last_name", "nick"]))
+
+
 def test_ticket_of_a_connection_without_store_waits(request_reset, jane, connection):
     Connection.objects.update(user_store="unknown")
     assert request_reset(email="jane@example.com") == []
