@@ -281,25 +281,23 @@ def check_ticket_api(**kwargs: Any) -> Iterable[CheckMessage]:
             hint='Name a permission class in DBCONNECTIONS["MANAGEMENT_PERMISSION_CLASSES"].',
             id="dbconnections.E028",
         )
-    for host in settings.RESULT_URL_HOSTS if _is_valid("RESULT_URL_HOSTS") else ():
-        if not is_origin(f"https://{host}") or ":" in host:
-            yield Error(
-                f'DBCONNECTIONS["RESULT_URL_HOSTS"] has {host!r}, which is no host.',
-                hint="Write hosts alone and in lower case, such as app.example.com.",
-                id="dbconnections.E024",
-            )
+    for host in _no_hosts("RESULT_URL_HOSTS"):
+        yield Error(
+            f'DBCONNECTIONS["RESULT_URL_HOSTS"] has {host!r}, which is no host.',
+            hint="Write hosts alone and in lower case, such as app.example.com.",
+            id="dbconnections.E024",
+        )
 
 
 @register("dbconnections")
 def check_logo_hosts(**kwargs: Any) -> Iterable[CheckMessage]:
     """Logos come from hosts, not from anywhere."""
-    for host in settings.LOGO_HOSTS if _is_valid("LOGO_HOSTS") else ():
-        if not is_origin(f"https://{host}") or ":" in host:
-            yield Error(
-                f'DBCONNECTIONS["LOGO_HOSTS"] has {host!r}, which is no host.',
-                hint="Write hosts alone and in lower case, such as cdn.example.com.",
-                id="dbconnections.E040",
-            )
+    for host in _no_hosts("LOGO_HOSTS"):
+        yield Error(
+            f'DBCONNECTIONS["LOGO_HOSTS"] has {host!r}, which is no host.',
+            hint="Write hosts alone and in lower case, such as cdn.example.com.",
+            id="dbconnections.E040",
+        )
 
 
 @register("dbconnections")
@@ -441,6 +439,12 @@ def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
             "`deliver_reset_emails --loop`, or 'task' with a worker, hides that.",
             id="dbconnections.I019",
         )
+
+
+def _no_hosts(name: str) -> list[str]:
+    """Return what is no host of those that a setting lists."""
+    hosts = getattr(settings, name) if _is_valid(name) else []
+    return [host for host in hosts if not is_origin(f"https://{host}") or ":" in host]
 
 
 def _problem_of_policy(connection: Connection) -> str:

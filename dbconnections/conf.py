@@ -213,8 +213,8 @@ class Settings:
     )
     RESULT_URL_HOSTS: Setting[list[str]] = Setting(
         [],
-        "Hosts, with any port, that a ticket's `result_url` may lead to besides that of its "
-        "client's own way back.",
+        "Hosts, written without a port and allowed on every port, that a ticket's `result_url` may "
+        "lead to besides that of its client's own way back.",
         items=str,
     )
     BRANDING: Setting[dict[str, Any]] = Setting(
@@ -224,8 +224,9 @@ class Settings:
     )
     LOGO_HOSTS: Setting[list[str]] = Setting(
         [],
-        "Hosts, with any port, that a logo may be loaded from, such as `cdn.example.com`. Each "
-        "learns who opens a page and when, so by default a logo is a static file of the site.",
+        "Hosts, written without a port and allowed on every port, that a logo may be loaded from, "
+        "such as `cdn.example.com`. Each learns who opens a page and when, so by default a logo is "
+        "a static file of the site.",
         items=str,
     )
     MAX_RETYPES = Setting(

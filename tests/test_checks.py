@@ -112,6 +112,7 @@ WRONG = [
     ("E002", {"BRANDING": {"terms_url": "/terms"}}, {}),
     ("E040", {"LOGO_HOSTS": ["https://cdn.example.com"]}, {}),
     ("E040", {"LOGO_HOSTS": ["*.example.com"]}, {}),
+    ("E040", {"LOGO_HOSTS": ["cdn.example.com:8443"]}, {}),
     ("E002", {"BASE_URL": None}, {}),
     ("W022", {"BASE_URL": ""}, {"DEBUG": True}),
     ("E003", {"BASE_URL": ""}, {}),
