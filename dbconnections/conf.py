@@ -195,7 +195,8 @@ class Settings:
     RETENTION = Setting(
         timedelta(days=90),
         "How long a ticket is kept after it was requested; `manage.py purge_reset_tickets` "
-        "deletes older ones that have ended.",
+        "deletes older ones that have ended. Where a period of `MAIL_CAPS`, or `BOUNCE_WINDOW`, is "
+        "longer, that long.",
     )
     MANAGEMENT_AUTHENTICATION_CLASSES = Setting(
         ["dbconnections.api.authentication.BearerAuthentication"],
