@@ -32,6 +32,9 @@ REQUESTS = sorted({*NAMES} - {*TICKETS, LOCK.snippet})
 # Run by the fixtures that set up the site, and by the tests of Lock.
 OTHERS = {"site", "token", "lock-settings", "lock-for-the-reset"}
 
+# `tests/test_docs.py` wants no other.
+MARKS = [f"snippet: {name}" for name in (*NAMES, *OTHERS)]
+
 
 def test_tables_of_clients_are_current():
     assert with_tables(TEXT) == TEXT, "run `python -m tests.sdk.documentation`"

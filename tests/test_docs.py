@@ -11,8 +11,9 @@ Each block of code is tried by its language:
 - `js`, `jsx`, `vue`, `ts` are parsed by `tests/sdk/test_front_ends.py`, which needs Node.js.
 
 A block that needs more has a comment right above it, `<!-- WORD: NAME -->`, and a test of its
-own that runs it and names its page. One that nothing can run has `<!-- prose: NAME -->`, and its
-name in ``PROSE``.
+own that runs it: the test gets it by `marked("page.md", "WORD: NAME")`, or has the comment in its
+``MARKS`` where it takes all of a page (``TAKEN_TOGETHER``). One that nothing can run has
+`<!-- prose: NAME -->`, and its name in ``PROSE``.
 """
 
 import ast
@@ -26,6 +27,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import cache
 from importlib import import_module
 from importlib.metadata import metadata
 from io import StringIO
@@ -62,6 +64,7 @@ from tests.support.documentation import (
     blocks,
     code_spans,
     links,
+    marked,
     prose,
     text_of,
 )
@@ -81,9 +84,13 @@ THEIR_SETTINGS = {
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 RUN = [block for block in BLOCKS if block.language == "python" and not block.mark]
-MARKED = [block for block in BLOCKS if block.mark and not block.mark.startswith("prose: ")]
-# `tests/sites/test_tutorial.py` and the tests of the other pages name theirs.
-RUN_HERE = {"production.md", "tenants.md"}
+# Where a test takes all marked blocks of a page: the module that has their marks in MARKS.
+TAKEN_TOGETHER = {
+    "coming-from-auth0.md": "tests.test_coming_from_auth0",
+    "front-ends.md": "tests.sdk.test_front_ends",
+    "mails.md": "tests.test_mail_documentation",
+    "wake-ups.md": "tests.wakeups.documentation",
+}
 WRITTEN = [page for page in PAGES if page.parent.name != "reference"]
 
 # What a running site does not take another value of.
@@ -191,31 +198,39 @@ def test_code_is_valid(block):
 
 
 def test_what_only_readers_try_is_listed():
-    named = {block.name for block in BLOCKS if block.mark.startswith("prose: ")}
-    assert named == PROSE
+    named = [block.name for block in BLOCKS if block.mark.startswith("prose: ")]
+    assert sorted(named) == sorted(PROSE)
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in MARKED}), ids=by_place)
-def test_page_with_marked_code_has_a_test_that_names_it(page):
-    mark = next(block.mark for block in MARKED if block.page == page)
-    here = Path(__file__)
-    tests = [path for path in (ROOT / "tests").rglob("*.py") if path != here]
-    naming = [path for path in tests if page.name in path.read_text()]
-    assert naming or page.name in RUN_HERE, (
-        f"{page.name} has code marked <!-- {mark} -->, but no test names the page. Have one run "
-        f"the code, or take the comment away to have it run here. {__doc__}"
+@pytest.mark.parametrize("page", PAGES, ids=by_place)
+def test_marked_code_is_what_tests_run(page):
+    """A mark alone would take a block out of what is tried."""
+    marks = [block.mark for block in blocks(page) if block.mark]
+    marks = [mark for mark in marks if not mark.startswith("prose: ")]
+    assert sorted(marks) == sorted(marks_that_are_run(page.name)), (
+        f"Not every <!-- mark --> in {page.name} is of one block that a test runs, or a test runs "
+        f"what is gone. {__doc__}"
     )
 
 
-@pytest.mark.parametrize(
-    "block", [block for block in MARKED if block.page.name in RUN_HERE], ids=str
-)
-def test_marked_code_that_is_run_here_is(block):
-    """A mark alone would take a block out of what is tried."""
-    called = re.findall(r'marked\("([\w.-]+)", "([^"]+)"\)', Path(__file__).read_text())
-    others = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
-    is_by_another = any(f'"{block.mark}"' in path.read_text() for path in others)
-    assert (block.page.name, block.mark) in called or is_by_another
+def marks_that_are_run(page: str) -> list[str]:
+    if page in TAKEN_TOGETHER:
+        marks: list[str] = import_module(TAKEN_TOGETHER[page]).MARKS
+        return marks
+    return [mark for named, mark in taken_alone() if named == page]
+
+
+@cache
+def taken_alone() -> set[tuple[str, str]]:
+    """Return page and mark of every call of `marked` in the tests."""
+    sources = [path.read_text() for path in (ROOT / "tests").rglob("*.py")]
+    found = set()
+    for source in sources:
+        for node in ast.walk(ast.parse(source)) if "marked(" in source else ():
+            match node:
+                case ast.Call(ast.Name("marked"), [ast.Constant(page), ast.Constant(mark)]):
+                    found.add((page, mark))
+    return found
 
 
 # Python
@@ -314,11 +329,6 @@ def check_logging(config: dict[str, Any]) -> list[logging.Handler]:
 
 
 # Marked blocks that are run here
-
-
-def marked(page: str, mark: str) -> str:
-    [code] = [block.code for block in blocks(ROOT / "docs" / page) if block.mark == mark]
-    return code
 
 
 def test_example_site_in_production_has_nothing_to_mend():
@@ -524,6 +534,31 @@ def test_code_that_is_wrong_is_found(bait, page):
     with pytest.raises(Exception, match=r"\S") as refused:
         test_code_is_valid(block)
     assert not isinstance(refused.value, KeyError | TypeError | AttributeError)
+
+
+@pytest.mark.parametrize(
+    ("name", "mark"),
+    [
+        ("README.md", "nonsense"),
+        ("mails.md", "texts: nonsense"),
+        ("tutorial.md", "tutorial: nonsense"),
+        ("tutorial.md", "tutorial: urls"),  # a second one
+        ("user-stores.md", "ldap: nonsense"),
+        ("wake-ups.md", "loop: nonsense"),
+    ],
+)
+def test_marked_code_that_no_test_runs_is_found(tmp_path, name, mark):
+    [text] = [text_of(page) for page in PAGES if page.name == name]
+    page = tmp_path / name
+    page.write_text(f"{text}\n<!-- {mark} -->\n```python\nraise ValueError\n```\n")
+    with pytest.raises(AssertionError):
+        test_marked_code_is_what_tests_run(page)
+
+
+def test_marked_code_that_is_gone_is_missed(tmp_path, bait):
+    page = bait("Text.").rename(tmp_path / "tutorial.md")
+    with pytest.raises(AssertionError):
+        test_marked_code_is_what_tests_run(page)
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ from dbconnections.tickets import TicketRefused, redeem
 from dbconnections.transactions import Busy
 from tests.factories import ClientFactory, ConnectionFactory, ResetTicketFactory
 from tests.sdk.packages import program
-from tests.support.documentation import ROOT, blocks
+from tests.support.documentation import ROOT, marked
 from tests.support.servers import free_port, listens, serving
 
 pytestmark = [
@@ -229,13 +229,8 @@ def test_link_lives_while_the_directory_is_away(url, ticket, store, settings):
 
 
 def test_settings_of_the_page_make_a_store(store_module, settings, monkeypatch):
-    [code] = [
-        block.code
-        for block in blocks(ROOT / "docs" / "user-stores.md")
-        if block.mark == "ldap: settings"
-    ]
     found: dict[str, Any] = {}
-    exec(code, found)  # noqa: S102 (our own page)
+    exec(marked("user-stores.md", "ldap: settings"), found)  # noqa: S102 (our own page)
     monkeypatch.setitem(sys.modules, "mysite", ModuleType("mysite"))
     monkeypatch.setitem(sys.modules, "mysite.ldap_store", store_module)
     settings.DBCONNECTIONS = found["DBCONNECTIONS"]

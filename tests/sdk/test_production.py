@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests.sdk.packages import program
-from tests.support.documentation import ROOT, blocks
+from tests.support.documentation import marked
 from tests.support.servers import free_port, serving, status_of
 from tests.support.time import wait_until
 
@@ -45,15 +45,8 @@ ADDRESSES = {
 }
 
 
-def marked(name: str) -> str:
-    """Return the code of the page that is marked so."""
-    page = blocks(ROOT / "docs/production.md")
-    [code] = [block.code for block in page if block.mark == name]
-    return code
-
-
 def test_log_of_gunicorn_has_no_link(tmp_path):
-    (tmp_path / "gunicorn.conf.py").write_text(marked("gunicorn.conf.py"))
+    (tmp_path / "gunicorn.conf.py").write_text(marked("production.md", "gunicorn.conf.py"))
     (tmp_path / "site_of_one.py").write_text(APPLICATION)
     address = f"127.0.0.1:{free_port()}"
     url = f"http://{address}"
@@ -69,7 +62,7 @@ def test_log_of_gunicorn_has_no_link(tmp_path):
 def test_log_of_nginx_has_no_link(tmp_path):
     address = f"127.0.0.1:{free_port()}"
     log = tmp_path / "access.log"
-    code = marked("nginx.conf").replace("/var/log/nginx/access.log", str(log))
+    code = marked("production.md", "nginx.conf").replace("/var/log/nginx/access.log", str(log))
     configuration = NGINX.format(directory=tmp_path, address=address, marked=code)
     (tmp_path / "nginx.conf").write_text(configuration)
     url = f"http://{address}"

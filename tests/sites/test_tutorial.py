@@ -7,13 +7,11 @@ import pytest
 
 from tests.sites.environments import Environment, Pair, run
 from tests.sites.server import LINK, NEW_PASSWORD, Browser, running
-from tests.support.documentation import ROOT, blocks
+from tests.support.documentation import marked
 from tests.support.servers import free_port
 from tests.support.time import wait_until
 
 pytestmark = pytest.mark.sites
-
-CODE = {block.name: block.code for block in blocks(ROOT / "docs" / "tutorial.md")}
 
 
 @pytest.fixture(params=[Pair("3.11", "5.2"), Pair("3.13", "6.1")], ids=str)
@@ -23,8 +21,8 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path, wheel: Path) -> 
     return environment
 
 
-def commands(name: str) -> list[list[str]]:
-    return [shlex.split(line) for line in CODE[name].replace("\\\n", " ").splitlines()]
+def commands(code: str) -> list[list[str]]:
+    return [shlex.split(line) for line in code.replace("\\\n", " ").splitlines()]
 
 
 def append(path: Path, text: str) -> None:
@@ -33,36 +31,39 @@ def append(path: Path, text: str) -> None:
 
 
 def test_tutorial_ends_with_a_new_password(environment, tmp_path):
-    make_env, activate, install, start, enter = commands("project")
+    make_env, activate, install, start, enter = commands(marked("tutorial.md", "tutorial: project"))
     assert make_env == ["python3", "-m", "venv", "env"]
     assert activate == [".", "env/bin/activate"]
     assert install == ["pip", "install", "dbconnections"]
     environment.run(*start, cwd=tmp_path)
     assert enter == ["cd", "mysite"]
     directory = tmp_path / "mysite"
-    append(directory / "mysite/settings.py", CODE["settings"])
-    append(directory / "mysite/terminal.py", CODE["terminal"])
+    append(directory / "mysite/settings.py", marked("tutorial.md", "tutorial: settings"))
+    append(directory / "mysite/terminal.py", marked("tutorial.md", "tutorial: terminal"))
     new = environment.pair.django == "6.1"
-    append(directory / "mysite/settings.py", CODE["mailers" if new else "backend"])
-    append(directory / "mysite/urls.py", CODE["urls"])
+    mailers = marked("tutorial.md", "tutorial: mailers")
+    backend = marked("tutorial.md", "tutorial: backend")
+    append(directory / "mysite/settings.py", mailers if new else backend)
+    append(directory / "mysite/urls.py", marked("tutorial.md", "tutorial: urls"))
 
-    migrate, jane = commands("jane")
+    migrate, jane = commands(marked("tutorial.md", "tutorial: jane"))
     environment.run(*migrate, cwd=directory)
     # The one thing it asks, the password, from a variable instead of the keyboard.
     environment.run(*jane, "--no-input", cwd=directory, DJANGO_SUPERUSER_PASSWORD="old-Tractor-41")
-    environment.run("python", "manage.py", "shell", "-c", CODE["client"], cwd=directory)
-    [check] = commands("check")
+    client = marked("tutorial.md", "tutorial: client")
+    environment.run("python", "manage.py", "shell", "-c", client, cwd=directory)
+    [check] = commands(marked("tutorial.md", "tutorial: check"))
     said = environment.run(*check, cwd=directory)
     assert "(dbconnections.W022)" in said
     assert said.count("(dbconnections.") == 1
 
     port = free_port()
-    [server] = commands("run")
+    [server] = commands(marked("tutorial.md", "tutorial: run"))
     assert server == ["python", "manage.py", "runserver"]
     with running(environment, directory, port) as url:
-        [ask] = commands("ask")
+        [ask] = commands(marked("tutorial.md", "tutorial: ask"))
         answer = run(*[word.replace("http://127.0.0.1:8000", url) for word in ask], "--silent")
-        assert answer.strip() == CODE["answer"].strip()
+        assert answer.strip() == marked("tutorial.md", "tutorial: answer").strip()
         log = directory / "log"
         wait_until(lambda: LINK.search(log.read_text()), "No link is logged.", log=log)
         person = Browser(url)

@@ -51,6 +51,15 @@ def blocks(page: Path) -> list[Block]:
     return list(_blocks(page, text_of(page).split("\n")))
 
 
+def marked(page: str, mark: str) -> str:
+    """Return the one block of a page in `docs/` that is marked so.
+
+    `tests/test_docs.py` finds the calls of it by their text: both are to be given literally.
+    """
+    [code] = [block.code for block in blocks(ROOT / "docs" / page) if block.mark == mark]
+    return code
+
+
 def _blocks(page: Path, lines: list[str]) -> Iterator[Block]:
     around, above, number, in_list = "", "", 0, False
     while number < len(lines):

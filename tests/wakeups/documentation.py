@@ -9,6 +9,23 @@ PAGE = ROOT / "docs" / "wake-ups.md"
 BROKER = "redis://127.0.0.1:6379/0"
 DIRECTORY = "/srv/mysite"
 
+# The blocks that are files and commands of the sites here; `tests/test_docs.py` wants no other.
+MARKS = [
+    "database: mysite/settings.py",
+    "database: worker",
+    "rq: mysite/settings.py",
+    "rq: worker",
+    "celery: mysite/__init__.py",
+    "celery: mysite/celery.py",
+    "celery: mysite/settings.py",
+    "celery: worker",
+    "celery: sweep",
+    "loop: mysite/settings.py",
+    "loop: worker",
+    "cron: mysite/settings.py",
+    "cron: crontab",
+]
+
 
 def blocks(wake_up: str) -> dict[str, str]:
     """Return the page's blocks about a wake-up, by what they are: a file or a command."""
