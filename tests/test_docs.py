@@ -172,6 +172,10 @@ def check_ini(block: Block) -> None:
         check_installed(shlex.split(config["Service"]["ExecStart"]))
 
 
+def check_output(block: Block) -> None:
+    assert block.mark, f"{block}: nothing compares what a program is said to print. {__doc__}"
+
+
 CHECKS: dict[str, Callable[[Block], object]] = {
     "": check_shell,
     "sh": check_shell,
@@ -182,7 +186,7 @@ CHECKS: dict[str, Callable[[Block], object]] = {
     "cron": check_crontab,
     "yaml": lambda block: list(yaml.safe_load_all(block.code)),
     "html": lambda block: engines["django"].from_string(block.code),
-    "text": lambda block: None,
+    "text": check_output,
     **dict.fromkeys(["js", "jsx", "ts", "vue"], lambda block: None),  # by test_front_ends.py
 }
 
@@ -526,6 +530,7 @@ def test_every_check_has_an_anchor_and_a_test():
         "```html\n{% if %}\n```",
         "```python\nfrom a import\n```",
         "```befunge\n>v\n```",
+        "```text\nUsers: none\n```",
         "<!-- prose: made up -->\n```nginx\n;\n```",
     ],
 )

@@ -5,11 +5,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.management import call_command, get_commands, load_command_class
 from django.utils.module_loading import import_string
 
 from dbconnections.auth0_import.hashers import Auth0BCryptPasswordHasher
 from dbconnections.auth0_import.users import BATCH
+from tests.auth0_import.conftest import HASHERS, user
+from tests.support.documentation import marked
 
 TEXT = (Path(__file__).parents[2] / "docs" / "import-auth0.md").read_text()
 COMMANDS = re.findall(r"^    python manage\.py (.+)$", TEXT, re.MULTILINE)
@@ -39,3 +41,16 @@ def test_hashers_can_be_used_as_written():
 
 def test_size_of_a_batch():
     assert f"batches of {BATCH}" in TEXT
+
+
+@pytest.mark.django_db
+def test_report_is_what_the_export_gives(yaml_file, export, settings, capsys):
+    settings.PASSWORD_HASHERS = HASHERS
+    users = [user(f"u{number}@example.com") for number in range(1, 121)]
+    for line in (17, 80, 111):
+        users[line - 1] = user("u1@example.com")
+    for line in (5, 23):
+        users[line - 1]["email_verified"] = False
+    tenant = yaml_file(marked("import-auth0.md", "report: export"))
+    call_command("import_auth0", tenant, users=export(*users), apply=True)
+    assert capsys.readouterr().out == marked("import-auth0.md", "report: report")
