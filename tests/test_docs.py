@@ -4,8 +4,8 @@ Each block of code is tried by its language:
 
 - `python` is run: assignments to settings are checked by the app's system checks, a `urlpatterns`
   is made the site's, anything else is executed on the tests' database;
-- `sh`, and indented code: every command of `manage.py` exists with these options, every target of
-  `make`, every extra of `pip install dbconnections[…]`, every address given to `curl`;
+- `sh`, and indented code: every command of `manage.py` exists with these options, and so does what
+  `make`, `python -m`, `pytest`, `pip install` and `curl` are given; see `tests/support/shell.py`;
 - `json`, `toml`, `ini`, `yaml` are parsed, `html` is compiled as a template; the commands of `cron`
   and of a systemd unit are looked up as those of `sh`;
 - `js`, `jsx`, `vue`, `ts` are parsed by `tests/sdk/test_front_ends.py`, which needs Node.js.
@@ -29,13 +29,10 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from importlib import import_module
-from importlib.metadata import metadata
 from io import StringIO
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -43,11 +40,10 @@ from django.conf import global_settings
 from django.conf import settings as site
 from django.contrib import admin
 from django.core.checks import ERROR, run_checks
-from django.core.management import get_commands, load_command_class
+from django.core.management import get_commands
 from django.db import connection as database
 from django.template import engines
 from django.test.utils import CaptureQueriesContext
-from django.urls import resolve
 
 from dbconnections import signals
 from dbconnections.accounts import ModelUserStore
@@ -68,6 +64,7 @@ from tests.support.documentation import (
     prose,
     text_of,
 )
+from tests.support.shell import check_command, variables
 
 # What nothing can run or parse, by the name in its comment.
 PROSE = {"a0deploy"}
@@ -116,39 +113,7 @@ def check_shell(block: Block) -> None:
             json.loads(part)  # what a command answers
             continue
         for line in part.splitlines():
-            words = shlex.split(line.removeprefix("$ "), comments=True)
-            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
-                words = words[1:]
-            if words:
-                check_command(words)
-
-
-def check_command(words: list[str]) -> None:
-    match words:
-        case ["python" | "python3", "manage.py", name, *options]:
-            check_management_command(name, options)
-        case ["make", *targets]:
-            known = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-            named = {target for target in targets if "=" not in target and "/" not in target}
-            assert named <= set(known)
-        case ["pip", "install", *requirements]:
-            extras = set(metadata("dbconnections").get_all("Provides-Extra") or ())
-            wanted = re.findall(r"dbconnections\[([\w,]+)\]", " ".join(requirements))
-            assert {extra for group in wanted for extra in group.split(",")} <= extras
-        case ["curl", url, *options]:
-            resolve(urlsplit(url).path)
-            for option, value in pairwise(options):
-                if option == "-d" and "{" in value:
-                    json.loads(value)
-        case [program, *_rest]:
-            known = {".", "bash", "cd", "python", "python3", "django-admin", "git", "npm"}
-            assert program in known or program.startswith((".venv/bin/", ".ci/"))
-
-
-def check_management_command(name: str, options: list[str]) -> None:
-    assert name in get_commands(), f"there is no command {name}"
-    command: Any = load_command_class(get_commands()[name], name)
-    command.create_parser("manage.py", name).parse_args(options)
+            check_command(shlex.split(line.removeprefix("$ "), comments=True))
 
 
 def check_installed(words: list[str]) -> None:
@@ -464,12 +429,6 @@ def test_names_exist(page):
             assert Path(span).name in names, f"there is no template {span}"
 
 
-def variables() -> set[str]:
-    """Return the environment variables of the example site, as the README has them."""
-    table = text_of(ROOT / "README.md").partition("## The example site")[2]
-    return set(re.findall(r"`([A-Z_]+)`", table))
-
-
 def test_every_setting_command_and_signal_is_explained():
     said = " ".join(" ".join(code_spans(page)) for page in WRITTEN)
     ours = {name for name, app in get_commands().items() if app == "dbconnections"}
@@ -522,7 +481,32 @@ def test_every_check_has_an_anchor_and_a_test():
         "```sh\nmake coffee\n```",
         "```sh\ncurl https://login.example.com/dbconnections/reset_password\n```",
         "```sh\ncurl https://login.example.com/dbconnections/change_password -d '{\"a\": }'\n```",
+        "```sh\ncurl https://login.example.com/dbconnections/change_password --no-such-option\n```",
+        "```sh\ncurl https://login.example.com/dbconnections/change_password -H Accept\n```",
+        "```sh\nmake OF=nowhere bench\n```",
+        "```sh\nmake bench OF=nowhere\n```",
+        "```sh\nmake bench OF=figures\n```",  # which others import
+        "```sh\nmake bench OF=steps ARGS=--short\n```",
+        "```sh\nmake bench ARGS=--no-such-option\n```",
+        "```sh\nmake bench NOTHING=steps\n```",
+        "```sh\nmake demo OF=steps\n```",
+        '```sh\nmake test ARGS="-m nothing"\n```',
+        "```sh\nmake tests/test_docs.py\n```",
+        "```sh\nNOTHING=1 make test\n```",
+        "```sh\n.venv/bin/python -m benchmarks.nothing\n```",
+        "```sh\n.venv/bin/python -m tests.stress nothing\n```",
+        "```sh\npython -m no.such.module\n```",
+        "```sh\npython tests/no_such.py\n```",
+        "```sh\npython manage.py import_auth0 docs/no_such.yaml\n```",
+        "```sh\n.venv/bin/pytest tests/no_such.py\n```",
+        "```sh\n.venv/bin/pytest no_such.py\n```",
+        "```sh\n.venv/bin/pytest -m nothing\n```",
+        "```sh\n.venv/bin/pytest --no-such-option\n```",
+        "```sh\n.venv/bin/nothing\n```",
+        "```sh\n.ci/nothing\n```",
+        "```sh\npip install dbconnectoins\n```",
         "```sh\nrm -rf /\n```",
+        "```cron\n* * * * * cd /srv/mysite && env/bin/python -m no.such.module\n```",
         '```json\n{"a": }\n```',
         "```toml\na\n```",
         "```ini\na\n```",
