@@ -8,7 +8,8 @@ Each block of code is tried by its language:
   `make`, `python -m`, `pytest`, `pip install` and `curl` are given; see `tests/support/shell.py`;
 - `json`, `toml`, `ini`, `yaml` are parsed, `html` is compiled as a template; the commands of `cron`
   and of a systemd unit are looked up as those of `sh`;
-- `js`, `jsx`, `vue`, `ts` are parsed by `tests/sdk/test_front_ends.py`, which needs Node.js.
+- `js`, `jsx`, `vue`, `ts` are parsed by `tests/sdk/test_front_ends.py`, which needs Node.js;
+- `text`, what a program prints, is compared with it by a test of its own.
 
 A block that needs more has a comment right above it, `<!-- WORD: NAME -->`, and a test of its
 own that runs it: the test gets it by `marked("page.md", "WORD: NAME")`, or has the comment in its
