@@ -362,7 +362,7 @@ def check_connections(
         if problem := _problem_of_policy(connection):
             yield Error(
                 f"Connection {connection} has a password policy that cannot be used: {problem}",
-                hint="Save it in the admin, which says what is wrong.",
+                hint="Choose another in the admin, or raise PASSWORD_MAX_LENGTH if it is too low.",
                 id="dbconnections.E031",
             )
         if connection.password_history_size and HISTORY not in validators:
