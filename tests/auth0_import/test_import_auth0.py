@@ -15,12 +15,10 @@ from dbconnections.models import Client, Connection, ResetTicket
 from tests.auth0_import.conftest import CONNECTION, HASHERS, PASSWORD, bcrypt_of, user
 from tests.conftest import URL
 from tests.pages.person import Tab
-from tests.support.documentation import ROOT, blocks
+from tests.support.documentation import ROOT, marked
 from tests.support.mail import link_in
 
 pytestmark = pytest.mark.django_db
-
-PAGE = ROOT / "docs/import-auth0.md"
 
 CLIENT_ID = "aCmeNotes0123456789abcdefghijkLM"
 
@@ -246,8 +244,8 @@ def test_file_without_users(tenant, export, capsys):
 def test_user_with_a_username_logs_in_by_address_through_the_back_end_of_the_page(
     tenant, export, client, settings
 ):
-    [block] = [block for block in blocks(PAGE) if block.mark.startswith("example: ")]
-    assert block.code.strip() == (ROOT / block.name).read_text().strip()
+    shown = marked("import-auth0.md", "example: example_project/backends.py")
+    assert shown.strip() == (ROOT / "example_project/backends.py").read_text().strip()
     path = export(user(username="ann"), user("bob@example.com"))
     call_command("import_auth0", tenant, users=path, apply=True)
     assert not client.login(username="ann@example.com", password=PASSWORD)
