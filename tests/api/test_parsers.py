@@ -351,6 +351,25 @@ def test_caller_that_hangs_up():
     assert refusal.value.__suppress_context__
 
 
+@pytest.mark.parametrize("content_type", [JSON, FORM])
+@pytest.mark.parametrize("missing", [1, 12])
+def test_body_that_is_cut_short(send, content_type, missing):
+    """As servers hand on of a caller that hangs up: a shorter password is a password."""
+    fields = FIELDS | {"password": "Correct-Horse-Battery-42"}
+    body = json.dumps(fields) if content_type == JSON else urlencode(fields)
+    announced = {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": str(len(body))}
+    come = BytesIO(body.encode()[:-missing])
+    response = send(b"", **announced, **{"wsgi.input": come})
+    assert_error(response, 400, "invalid_request", "The body did not arrive whole.")
+    assert_nothing_done()
+
+
+@pytest.mark.parametrize("length", ["many", "9" * 5000])
+def test_length_that_is_no_number_is_none(send, length):
+    response = send(GOOD.encode(), CONTENT_LENGTH=length)
+    assert_error(response, 400, "invalid_request", "client_id is required.")
+
+
 def test_no_more_is_read_than_the_limit():
     stream = NeverEnding()
     with pytest.raises(ApiError) as refusal:
