@@ -454,6 +454,11 @@ class ResetTicketAdmin(admin.ModelAdmin):
         with_state: ResetTicketQuerySet = queryset.with_state()
         return with_state
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Refuse to filter by what no page shows: so it could be read letter by letter."""
+        is_hidden = lookup.partition("__")[0] in {"sealed_password", "fingerprint", "claim"}
+        return not is_hidden and super().lookup_allowed(lookup, value, request)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

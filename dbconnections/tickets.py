@@ -288,14 +288,16 @@ def _judged(
         raise Unmailable(TicketState.SUPERSEDED)
     if ticket.sent_to:
         return account
-    if not ticket.requested_by:
+    # A link that was handed over is an API's doing, also where its caller has no name.
+    by_the_person = not (ticket.requested_by or ticket.handed_over_at)
+    if by_the_person:
         if _has_twin(ticket, account, fingerprint, is_split=is_split):
             raise Unmailable(TicketState.COALESCED)
         if _has_bounced(canonical(account.email)):
             raise Unmailable(TicketState.UNDELIVERABLE, reason=BOUNCED_BEFORE)
     if _has_newer(ticket, account):
         raise Unmailable(TicketState.SUPERSEDED)
-    if not ticket.requested_by and _is_capped(ticket, account):
+    if by_the_person and _is_capped(ticket, account):
         raise Unmailable(TicketState.SUPPRESSED)
     return account
 

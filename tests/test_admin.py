@@ -628,6 +628,14 @@ def secrets() -> tuple[ResetTicket, list[str]]:
     return ticket, [*hidden, token.partition(".")[2], str(ticket.claim), "base.example", "/reset/"]
 
 
+@pytest.mark.parametrize("column", ["sealed_password", "fingerprint", "claim"])
+def test_tickets_are_not_filtered_by_a_secret(admin_client, secrets, column):
+    """Filtered by its first letters, whoever may look at tickets could read all of them."""
+    for filtered in (f"{column}__startswith", column, f"{column}__isnull"):
+        assert admin_client.get(ALL_TICKETS, {filtered: "0"}).status_code == 400
+    assert admin_client.get(ALL_TICKETS, {"client__id__exact": "1"}).status_code == 200
+
+
 def test_tickets_are_listed_with_state_and_whose_they_are(admin_client):
     ticket = MailedTicketFactory(last_error="smtp: 421", email="jane@example.com")
     page = parse(admin_client.get(ALL_TICKETS))

@@ -1108,6 +1108,16 @@ def test_link_that_was_handed_over_answers_no_request_for_a_mail(jane, app, conn
     assert deliver_due() == {"sent": 1}
 
 
+def test_link_of_a_caller_without_a_name_is_mailed_if_sent_again(jane, app, connection, settings):
+    """It is neither its own twin, nor too much for the mailbox: both would close it."""
+    change(settings, MAIL_CAPS=[(0, timedelta(hours=1))])
+    request = tickets.ResetRequest(client=app, connection=connection, account=str(jane.pk))
+    ticket = tickets.hand_over(request)
+    assert send_again(ticket)
+    assert deliver_due() == {"sent": 1}
+    assert tickets.open(ticket.pk)
+
+
 @pytest.mark.parametrize(("given", "outcome"), [(GIVEN, "coalesced"), (NEW, "sent")])
 def test_requests_with_passwords_are_coalesced_if_these_are_the_same(sealed, jane, given, outcome):
     assert deliver_due() == {"sent": 1}
