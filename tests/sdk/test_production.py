@@ -30,7 +30,12 @@ http {{
     scgi_temp_path {directory}/scgi;
     server {{
         listen {address};
-        return 404;
+        location /moved/ {{
+            rewrite ^ /elsewhere last;
+        }}
+        location / {{
+            return 404;
+        }}
     }}
 }}
 """
@@ -39,7 +44,18 @@ ADDRESSES = {
     "/dbconnections/reset/abc.def": "/dbconnections/reset/[token]",
     "/dbconnections/reset/abc.def?from=mail": "/dbconnections/reset/[token]",
     "/prefix/dbconnections/reset/abc.def": "/dbconnections/reset/[token]",
+    "/dbconnections%2Freset/abc.def": "/dbconnections/reset/[token]",
+    "/dbconnections%2freset%2fabc.def": "/dbconnections/reset/[token]",
+    "/dbconnections/r%65set/abc.def": "/dbconnections/reset/[token]",
+    "/dbconnections%2Freset%2F%0Aabc.def": "/dbconnections/reset/[token]",
+    "/dbconnections//reset/abc.def": "/dbconnections/reset/[token]",
+    "/dbconnections/reset/done/../abc.def": "/dbconnections/reset/[token]",
+    "/dbconnections/reset/done/abc.def": "/dbconnections/reset/[token]",
+    "/moved/dbconnections/reset/abc.def": "/dbconnections/reset/[token]",
+    "/moved/dbconnections%2Freset%2Fabc.def": "/dbconnections/reset/[token]",
+    "/moved/notes/?page=2": "/moved/notes/?page=2",
     "/dbconnections/reset/": "/dbconnections/reset/",
+    "/dbconnections/reset/done/": "/dbconnections/reset/done/",
     "/dbconnections/reset/done/?success=true": "/dbconnections/reset/done/?success=true",
     "/notes/?page=2": "/notes/?page=2",
 }
@@ -72,7 +88,7 @@ def test_log_of_nginx_has_no_link(tmp_path):
     with serving(command, lambda: status_of(f"{url}/") == 404, directory=tmp_path, log=output):
         for asked in ADDRESSES:
             assert status_of(url + asked) == 404
-        wait_until(lambda: "/notes/" in log.read_text(), "nothing is logged")
+        wait_until(lambda: "GET /notes/" in log.read_text(), "nothing is logged")
     logged = [line.split('"')[1] for line in log.read_text().splitlines()]
     expected = [f"GET {shown}" for shown in ADDRESSES.values()]
     assert [line for line in logged if line != "GET /"] == expected
