@@ -2,6 +2,8 @@
 
 import logging
 import re
+from contextlib import suppress
+from copy import copy
 from typing import NoReturn
 
 __all__ = ["HideLinks", "Secret"]
@@ -39,7 +41,22 @@ class Secret:
         raise TypeError("A secret is not pickled: it would end up in a queue or cache.")
 
 
-_LINK = re.compile(r"""(/dbconnections/reset/)(?!done/)[^\s"'?]+""")
+def _maybe_encoded(character: str) -> str:
+    return f"(?:{character}|(?i:%{ord(character):02x}))"
+
+
+# An address is decoded before it is looked at: each character may have been written as `%2F` is.
+_SLASH, _DBCONNECTIONS, _RESET = (
+    "".join(map(_maybe_encoded, text)) for text in ("/", "dbconnections", "reset")
+)
+# A proxy may take several slashes for one, and `done/..` for nothing.
+_LINK = re.compile(
+    rf"""({_SLASH}{_DBCONNECTIONS}{_SLASH}+{_RESET}{_SLASH})(?!done/(?![^\s"'?]))[^\s"'?]+"""
+)
+
+
+def _without_links(text: str) -> str:
+    return _LINK.sub(r"\1[token]", text)
 
 
 class HideLinks(logging.Filter):
@@ -50,12 +67,28 @@ class HideLinks(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        with suppress(Exception):  # arguments of a kind of their own: the message is cleaned
+            self._clean_arguments(record)
         try:
             message = record.getMessage()
         except Exception:
             # A malformed record is its handler's to report; raised here it would hit the caller.
             return True
-        if "/dbconnections/reset/" in message:
-            record.msg = _LINK.sub(r"\1[token]", message)
+        cleaned = _without_links(message)
+        if cleaned != message:  # a link in the message itself, or put together from pieces
+            record.msg = cleaned
             record.args = ()
         return True
+
+    def _clean_arguments(self, record: logging.LogRecord) -> None:
+        """Clean each by itself: a formatter may take them apart, as that of uvicorn does."""
+        args = record.args
+        if isinstance(args, tuple):
+            record.args = tuple(
+                _without_links(value) if isinstance(value, str) else value for value in args
+            )
+        elif isinstance(args, dict):
+            # A copy of its own kind, as that of gunicorn knows names that it does not hold.
+            record.args = copy(args)
+            texts = {name: value for name, value in args.items() if isinstance(value, str)}
+            record.args.update({name: _without_links(text) for name, text in texts.items()})

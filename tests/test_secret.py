@@ -138,6 +138,19 @@ TOKEN = "AbC_d-e1.F2g_h-3"
         (f"/dbconnections/reset/{TOKEN}?x=1", (), "/dbconnections/reset/[token]?x=1"),
         (f"/dbconnections/reset/{TOKEN}/more", (), "/dbconnections/reset/[token]"),
         ("/dbconnections/reset/%41%42.%43", (), "/dbconnections/reset/[token]"),
+        (f"/dbconnections%2Freset%2f{TOKEN} 302", (), "/dbconnections%2Freset%2f[token] 302"),
+        (f"/dbconnections/r%65se%74/{TOKEN}", (), "/dbconnections/r%65se%74/[token]"),
+        (f"/dbco%6Enections/reset/{TOKEN}", (), "/dbco%6Enections/reset/[token]"),
+        (f"/dbconnections//reset//{TOKEN}", (), "/dbconnections//reset/[token]"),
+        (f"/dbconnections/reset/done/../{TOKEN}", (), "/dbconnections/reset/[token]"),
+        (f"/dbconnections/reset/done/{TOKEN} 302", (), "/dbconnections/reset/[token] 302"),
+        (
+            f"/x?next=%2Fdbconnections%2Freset%2F{TOKEN}",
+            (),
+            "/x?next=%2Fdbconnections%2Freset%2F[token]",
+        ),
+        ("%s/%s %s", ("/dbconnections/reset", TOKEN, 302), "/dbconnections/reset/[token] 302"),
+        (f"/dbconnections/reset/{TOKEN} %d", (302,), "/dbconnections/reset/[token] 302"),
         (
             f"'/dbconnections/reset/{TOKEN}' \"/dbconnections/reset/{TOKEN}\"",
             (),
@@ -159,12 +172,59 @@ def test_links_are_hidden(message, args, expected):
     [
         ("GET /dbconnections/reset/ 200", ()),
         ("GET /dbconnections/reset/done/ 200", ()),
+        ("GET /dbconnections/reset/done/?success=true 200", ()),
+        ('"%s"', ("/dbconnections/reset/done/",)),
         ("POST /dbconnections/change_password", ()),
         ("%d%% of %s", (5, "it")),
     ],
 )
 def test_other_records_are_left_alone(message, args):
     assert logged(message, *args) == (message % args if args else message)
+
+
+class AccessFormatter(logging.Formatter):
+    """Takes the arguments apart, as that of uvicorn does."""
+
+    def format(self, record):
+        client, method, path, version, status = record.args
+        return f"{client} {status + 0} {method} {path} {version}"
+
+
+def test_formatter_that_takes_the_arguments_apart_gets_all_of_them():
+    args = ("127.0.0.1:5", "GET", f"/dbconnections/reset/{TOKEN}", "1.1", 302)
+    message = '%s - "%s %s HTTP/%s" %d'
+    record = logging.LogRecord("uvicorn.access", logging.INFO, __file__, 1, message, args, None)
+    assert HideLinks().filter(record) is True
+    shown = AccessFormatter().format(record)
+    assert shown == "127.0.0.1:5 302 GET /dbconnections/reset/[token] 1.1"
+    expected = '127.0.0.1:5 - "GET /dbconnections/reset/[token] HTTP/1.1" 302'
+    assert record.getMessage() == expected
+
+
+class Atoms(dict):
+    """As gunicorn and hypercorn log them: `-` for what there is not."""
+
+    def __missing__(self, key):
+        return "-"
+
+
+def test_arguments_by_name_keep_their_names():
+    atoms = Atoms({"U": f"/dbconnections/reset/{TOKEN}", "s": 302})
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, "%(U)s %(s)d %(a)s", (atoms,), None)
+    assert HideLinks().filter(record) is True
+    assert record.getMessage() == "/dbconnections/reset/[token] 302 -"
+    assert dict(record.args) == {"U": "/dbconnections/reset/[token]", "s": 302}
+    assert TOKEN in atoms["U"]  # which is not the log's
+
+
+def test_message_is_clean_though_its_arguments_cannot_be_copied():
+    class Uncopied(Atoms):
+        def __copy__(self):
+            raise TypeError
+
+    assert logged("%(U)s", Uncopied(U=f"/dbconnections/reset/{TOKEN}")) == (
+        "/dbconnections/reset/[token]"
+    )
 
 
 def test_malformed_record_is_left_to_its_handler():
