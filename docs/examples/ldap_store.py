@@ -48,12 +48,12 @@ class Person:
 class LdapStore:
     """Accounts are the persons below ``base_dn`` who have a ``uid`` and an ``entryUUID``.
 
-    ``bind_dn`` may search them, read their ``userPassword`` and set it. Whoever is a ``member`` of
-    ``admins_dn`` is privileged.
+    ``bind_dn`` may search them, read their ``userPassword`` and set it, and search the ``member``
+    of ``admins_dn``. Whoever is one is privileged, and everybody where that cannot be told.
     """
 
     def __init__(
-        self, *, url: str, base_dn: str, bind_dn: str, bind_password: str, admins_dn: str = ""
+        self, *, url: str, base_dn: str, bind_dn: str, bind_password: str, admins_dn: str
     ) -> None:
         self.server = ldap3.Server(url, connect_timeout=SECONDS, get_info=ldap3.NONE)
         self.base_dn = base_dn
@@ -81,14 +81,16 @@ class LdapStore:
 
     def is_privileged(self, account: Account) -> bool:
         if not self.admins_dn:
-            return False
-        member = f"(member={escape_filter_chars(account.user.dn)})"
+            return True
+        # Found only where it is known: a group that names its people otherwise, or does not show
+        # them to this service, does not match.
+        outside = f"(&(member=*)(!(member={escape_filter_chars(account.user.dn)})))"
         with self._connection() as directory:
             try:
-                directory.search(self.admins_dn, member, ldap3.BASE)
+                directory.search(self.admins_dn, outside, ldap3.BASE)
             except LDAPNoSuchObjectResult:
                 return True  # a group that cannot be read might have anybody in it
-            return bool(directory.entries)
+            return not directory.entries
 
     def personal_data(self, account: Account) -> list[str]:
         person = account.user

@@ -36,6 +36,8 @@ BASE = "dc=example,dc=com"
 ADMIN = f"cn=admin,{BASE}"
 SERVICE = f"cn=reset,{BASE}"
 STAFF = f"cn=staff,{BASE}"
+UNIQUE = f"cn=unique,{BASE}"
+HIDDEN = f"cn=hidden,{BASE}"
 PASSWORD = "fresh-Kettle-88"
 
 CONFIGURATION = """
@@ -51,6 +53,7 @@ suffix "{base}"
 rootdn "{admin}"
 rootpw admin
 directory {directory}/data
+access to dn.exact="{hidden}" attrs=member by * none
 access to * by dn.exact="{service}" write by * auth
 overlay ppolicy
 ppolicy_default "cn=rules,{base}"
@@ -69,10 +72,10 @@ def store_module() -> ModuleType:
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """A directory server with two people and a group."""
+    """A directory server with two people and groups of one of them."""
     (tmp_path / "data").mkdir()
     configuration = CONFIGURATION.format(
-        directory=tmp_path, base=BASE, admin=ADMIN, service=SERVICE
+        directory=tmp_path, base=BASE, admin=ADMIN, service=SERVICE, hidden=HIDDEN
     )
     (tmp_path / "slapd.conf").write_text(configuration)
     port = free_port()
@@ -94,7 +97,9 @@ def fill(url: str) -> None:
         person = {"sn": "Miller", "cn": name, "givenName": name.title(), "mail": mail_address}
         connection.add(f"uid={name},{BASE}", "inetOrgPerson", person)
         connection.extend.standard.modify_password(f"uid={name},{BASE}", new_password="old-Tractor")
-    connection.add(STAFF, "groupOfNames", {"member": f"uid=joe,{BASE}"})
+    for group in (STAFF, HIDDEN):
+        connection.add(group, "groupOfNames", {"member": f"uid=joe,{BASE}"})
+    connection.add(UNIQUE, "groupOfUniqueNames", {"uniqueMember": f"uid=joe,{BASE}"})
     rules = {
         "cn": "rules",
         "pwdAttribute": "userPassword",
@@ -200,13 +205,23 @@ def test_account_is_found_by_its_key_alone(store):
     assert store.personal_data(jane) == ["jane", "Jane@example.com", "Jane", "Miller"]
 
 
-def test_members_of_the_group_are_privileged(store, store_module):
+def test_members_of_the_group_are_privileged(store):
     [jane], [joe] = store.find(username="jane"), store.find(username="joe")
     assert (store.is_privileged(jane), store.is_privileged(joe)) == (False, True)
-    store.admins_dn = f"cn=gone,{BASE}"
-    assert store.is_privileged(jane)
-    store.admins_dn = ""
-    assert not store.is_privileged(joe)
+
+
+@pytest.mark.parametrize("group", [f"cn=gone,{BASE}", UNIQUE, HIDDEN, ADMIN, ""])
+def test_everybody_is_privileged_where_members_are_not_known(store, group):
+    store.admins_dn = group
+    for name in ("jane", "joe"):
+        [account] = store.find(username=name)
+        assert store.is_privileged(account)
+
+
+def test_group_has_to_be_named(store_module):
+    options = {"url": "", "base_dn": BASE, "bind_dn": SERVICE, "bind_password": "service"}
+    with pytest.raises(TypeError, match="admins_dn"):
+        store_module.LdapStore(**options)
 
 
 @AWAY
