@@ -51,7 +51,7 @@ FIRST_DELAY = timedelta(seconds=10)
 # and not by the ticket, which has ended. A link is tried until it expires.
 NOTICE_PERIOD = timedelta(days=5)
 
-# Longest time for which the thread lets its work lie.
+# Longest time for which the thread and the command's loop let their work lie.
 MAX_LINGER = timedelta(seconds=1)
 
 # Longer than a ticket, used or not, can have a mail to come; keeps counting off old rows.

@@ -1,6 +1,7 @@
 """Send the mails that are due, once or for ever."""
 
 import logging
+import random
 import select
 import signal
 import socket
@@ -14,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 from django.utils.translation import gettext as _
 
-from dbconnections.delivery import deliver_due
+from dbconnections.delivery import MAX_LINGER, deliver_due
 from dbconnections.failures import log_failure
 
 # Seconds between two looks of a loop. No system can wait for any number of them.
@@ -60,7 +61,8 @@ class Command(BaseCommand):
             "--interval",
             type=float,
             metavar="SECONDS",
-            help=f"with --loop: seconds between two looks (default: {INTERVAL})",
+            help=f"with --loop: seconds between two looks (default: {INTERVAL}), to which a random "
+            "moment of up to a second is added",
         )
 
     def handle(
@@ -101,7 +103,10 @@ class Command(BaseCommand):
                 failure = error
             if failure:
                 log_failure("Delivery failed: %s.", logging.ERROR, failure)
-            stop.wait(interval)
+            # Requests may be slower while a mail is rendered on the same machine. At a moment
+            # known beforehand, that would tell whether there was one to render.
+            linger = random.uniform(0, MAX_LINGER.total_seconds())  # noqa: S311 (no secret)
+            stop.wait(interval + linger)
             close_old_connections()
 
     def _deliver(self, stop: threading.Event, verbosity: int) -> None:

@@ -128,6 +128,22 @@ def test_loop_outlives_a_database_that_fails(monkeypatch):
     assert failures == []
 
 
+@pytest.mark.django_db  # the loop closes what connections there are
+def test_loop_lingers_for_a_random_moment_beside_the_interval(monkeypatch):
+    """Or the moment of delivery, and what it slows, would follow a request as a clock does."""
+    pauses = []
+
+    def wait(stop, timeout):
+        pauses.append(timeout)
+        if len(pauses) == 3:
+            stop.set()
+
+    monkeypatch.setattr(deliver_reset_emails, "deliver_due", lambda stop: Counter())
+    monkeypatch.setattr(deliver_reset_emails.Stop, "wait", wait)
+    call_command("deliver_reset_emails", "--loop", "--interval", "2")
+    assert len({pause for pause in pauses if 2 < pause < 3}) == 3
+
+
 @pytest.mark.django_db
 def test_command_that_runs_once_tells_of_a_database_that_fails(monkeypatch):
     def deliver_due(*args):
