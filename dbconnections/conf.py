@@ -161,8 +161,8 @@ class Settings:
         "thread",
         "What delivers a mail soon after its request: `thread`, one in this process; `task`, "
         "the Django Tasks backend; `none`, only `manage.py deliver_reset_emails`. With the thread, "
-        "the work of sending slows the requests that follow a little, which only the other two "
-        "hide from someone who measures.",
+        "the work of sending slows the requests that follow a little, which someone who measures "
+        "may notice; the other two hide it where their worker has a core or a machine of its own.",
         choices=("thread", "task", "none"),
     )
     TASK_BACKEND = Setting("default", "With `WAKE_UP` `task`: the alias in `TASKS`.")
