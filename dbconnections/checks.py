@@ -436,7 +436,8 @@ def check_deployment(**kwargs: Any) -> Iterable[CheckMessage]:
             hint="Run `manage.py deliver_reset_emails` every minute or so: it sends what a process "
             "that died has left behind. Sending also slows the requests that follow, from which a "
             "patient stranger may tell that an account exists; WAKE_UP 'none' with "
-            "`deliver_reset_emails --loop`, or 'task' with a worker, hides that.",
+            "`deliver_reset_emails --loop`, or 'task' with a worker, hides that where the "
+            "worker has a processor core of its own.",
             id="dbconnections.I019",
         )
 
