@@ -18,3 +18,12 @@ class Auth0BCryptPasswordHasher(BCryptPasswordHasher):
         bcrypt = self._load_library()  # type: ignore[attr-defined]  # not in the stubs
         data = bcrypt.hashpw(password.encode()[:BCRYPT_BYTES], salt)
         return f"{self.algorithm}${data.decode('ascii')}"
+
+    def verify(self, password: str, encoded: str) -> bool:
+        # `bcrypt` raises it for a hash that it cannot read, such as an earlier import or another
+        # program may have left: nobody's password, but no server error at each log-in either, nor
+        # on the reset page, whose history asks for the present password.
+        try:
+            return super().verify(password, encoded)
+        except ValueError:
+            return False

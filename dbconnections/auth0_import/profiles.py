@@ -12,8 +12,9 @@ from dbconnections.accounts import Profile
 from dbconnections.auth0_import.fields import Fields
 from dbconnections.validators import is_storable
 
-# As `bcrypt` writes it: version, two digits of cost, 22 characters of salt, 31 of hash.
-_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
+# As `bcrypt` writes it: version, two digits of cost, 22 characters of salt, 31 of hash. The salt's
+# last character has two bits; `bcrypt` verifies no hash with others in it.
+_BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 
 # Auth0 writes 10 and takes up to 12 or so from others. Each step doubles the time of a log-in,
 # and a file with 31 would have the site compute for days.

@@ -63,6 +63,11 @@ LOSSES = {
     "no bcrypt": ({"passwordHash": "$argon2id$v=19$m=65536"}, Loss.UNUSABLE_HASH),
     "cut off": ({"passwordHash": bcrypt_of()[:-1]}, Loss.UNUSABLE_HASH),
     "endless": ({"passwordHash": bcrypt_of().replace("$04$", "$31$")}, Loss.UNUSABLE_HASH),
+    "impossible salt": ({"passwordHash": "$2b$10$" + "z" * 53}, Loss.UNUSABLE_HASH),
+    "digits of another script": (
+        {"passwordHash": bcrypt_of().replace("04", "\u0660\u0664", 1)},
+        Loss.UNUSABLE_HASH,
+    ),
     "metadata": ({"user_metadata": {"color": "red"}}, Loss.METADATA),
     "second factor": ({"multifactor": ["guardian"]}, Loss.SECOND_FACTOR),
     "linked": ({"identities": [{"provider": "auth0"}, {"provider": "github"}]}, Loss.LINKED),

@@ -15,6 +15,7 @@ from dbconnections.passwords import PasswordRefused, history
 from dbconnections.passwords.history import check_history, in_english, reason, remember
 from dbconnections.passwords.validators import HistoryValidator
 from dbconnections.secret import Secret
+from tests.auth0_import.conftest import HASHERS
 from tests.factories import PASSWORD, ConnectionFactory, MailedTicketFactory, UserFactory
 
 FEEDING = [{"NAME": "dbconnections.passwords.validators.HistoryValidator"}]
@@ -79,6 +80,15 @@ def test_present_password_counts_before_anything_is_remembered(change):
         change(PASSWORD)
     assert refused.value.description == "You may not reuse any of the last 3 passwords."
     assert refused.value.sentences == ["You may not reuse any of your last 3 passwords."]
+
+
+def test_present_hash_that_nothing_can_read_forbids_nothing(change, jane, settings):
+    """As an earlier version imported some from Auth0."""
+    settings.PASSWORD_HASHERS = HASHERS
+    jane.password = "bcrypt$$2b$04$" + "z" * 53
+    jane.save()
+    change("fresh-kettle-1")
+    assert len(remembered()) == 2
 
 
 def test_auth0s_words(change):
