@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,14 +41,16 @@ def _read_yaml(path: Path) -> Any:
         raise ExportError(
             _("Reading YAML needs PyYAML: pip install 'dbconnections[import]'.")
         ) from error
+    from dbconnections.auth0_import.loader import Loader
+
     text = _read_text(path)
     try:
         # The pure Python one: nesting without end is an error there, and a crash in C.
-        return yaml.load(text, Loader=yaml.SafeLoader)
+        return yaml.load(text, Loader=Loader)  # noqa: S506 (extends the safe one)
     except yaml.MarkedYAMLError as error:
         # Without its snippet of the file.
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        reason = error.problem or ""
+        reason = _without_quotes(error.problem or "")
     except (yaml.YAMLError, ValueError):
         line, reason = 0, _("a character that YAML does not allow")
     except RecursionError:
@@ -56,6 +59,14 @@ def _read_yaml(path: Path) -> Any:
         _("%(path)s, line %(line)d: this is not YAML: %(reason)s.")
         % {"path": path, "line": line, "reason": reason}
     )
+
+
+def _without_quotes(problem: str) -> str:
+    """Return PyYAML's words without the names and tags it quotes; single characters stay."""
+    return re.sub(_QUOTED, lambda found: found[0] if len(found[0]) == 3 else "…", problem)
+
+
+_QUOTED = r"""(?s)'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 
 
 # Section, and where its objects are.
@@ -95,6 +106,12 @@ def _read_json(path: Path) -> Any:
         raise ExportError(
             _("%(path)s, line %(line)d: this is not JSON: %(reason)s.")
             % {"path": path, "line": error.lineno, "reason": error.msg}
+        ) from None
+    except ValueError as error:
+        # A number of too many digits, which Python counts and does not show.
+        raise ExportError(
+            _("%(path)s, line %(line)d: this is not JSON: %(reason)s.")
+            % {"path": path, "line": 0, "reason": error}
         ) from None
     except RecursionError:
         raise ExportError(_("%(path)s: nested too deeply.") % {"path": path}) from None

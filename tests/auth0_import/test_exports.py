@@ -58,6 +58,16 @@ HOSTILE = {
     "depth": "[" * 50_000,
     "a tab": "clients:\n\t- secret-word",
     "an unhashable key": "? [secret-word]\n: 1",
+    "an alias of nothing": "client_secret: *secret-word",
+    "a tag of nobody's": "client_secret: !secret-word",
+    "a handle of nobody's": "client_secret: !secret-word!tag",
+    "an escape of nothing": r'client_secret: "\x-secret-word"',
+    "no truth": "tenant: !!bool secret-word",
+    "no time": "tenant: !!timestamp secret-word",
+    "no number": "tenant: !!int ''",
+    "a number to base 60": "tenant: !!int 1:30",
+    "more than a float holds": "tenant: !!float " + "59:" * 200 + "1.5",
+    "more digits than Python reads": "tenant: " + "9" * 5000,
 }
 
 
@@ -67,6 +77,36 @@ def test_hostile_yaml_is_refused_without_a_word_of_it(yaml_file, text):
         read_configuration(yaml_file(text))
     assert "tenant.yaml" in str(caught.value)
     assert "secret-word" not in str(caught.value)
+
+
+def test_error_of_yaml_is_told_with_its_place(yaml_file):
+    with pytest.raises(ExportError) as caught:
+        read_configuration(yaml_file("tenant:\n  secret: *secret-word"))
+    assert str(caught.value).endswith(", line 2: this is not YAML: found undefined alias ….")
+    with pytest.raises(ExportError) as caught:
+        read_configuration(yaml_file("tenant: 1\nclients: @secret"))
+    assert str(caught.value).endswith(
+        ", line 2: this is not YAML: found character '@' that cannot start any token."
+    )
+
+
+def test_numbers_to_base_60_are_texts(yaml_file):
+    text = "a: 1:30\nb: -1:30.5\nc: 90\nd: 1.5\n"
+    expected = {"a": "1:30", "b": "-1:30.5", "c": 90, "d": 1.5}
+    assert read_configuration(yaml_file(text)) == expected
+
+
+@pytest.mark.timeout(20)
+def test_long_number_to_base_60_costs_no_time(yaml_file):
+    number = ":".join(["1"] * 400_000)
+    assert read_configuration(yaml_file(f"a: {number}")) == {"a": number}
+
+
+def test_merge_keys_do_not_multiply(yaml_file):
+    bomb = "a0: &a0 {k: v}\n" + "".join(
+        f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 20)
+    )
+    assert len(read_configuration(yaml_file(bomb))) == 20
 
 
 def test_aliases_do_not_multiply(yaml_file):
@@ -139,6 +179,7 @@ def test_line_without_end(export, monkeypatch):
     [
         (b'{"name": ', "line 1: this is not JSON"),
         (b"[" * 100_000, "nested too deeply"),
+        (b"9" * 5000, "line 0: this is not JSON"),
         (b"\xff", "not in UTF-8"),
     ],
 )
