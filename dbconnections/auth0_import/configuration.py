@@ -3,6 +3,8 @@
 Everything here is a function of the export: nothing reads the database or writes to it.
 """
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,7 +16,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dbconnections.auth0_import.fields import Fields
+from dbconnections.auth0_import.fields import Fields, name_of
 from dbconnections.models import (
     DATABASE_STRATEGY,
     MAX_TICKET_LIFETIME,
@@ -196,7 +198,7 @@ def _origins(plan: Plan, label: Fields, client: Fields) -> Iterator[str]:
                 plan.note(
                     label,
                     _("%(name)s: %(address)r is no single origin; left out. Add each by name.")
-                    % {"name": name, "address": address},
+                    % {"name": name, "address": _scheme_and_host(address)},
                 )
             elif origin not in seen:
                 seen.add(origin)
@@ -209,6 +211,16 @@ def _scheme_of(address: str) -> str | None:
         return urlsplit(address).scheme
     except ValueError:
         return None
+
+
+def _scheme_and_host(address: str) -> str:
+    """Return of any text what may be said of an address; the rest of it may be a secret."""
+    return re.sub(rf"(?is)({_SCHEME})?(?:{_USER})*({_SHOWN_HOST}).*", r"\1\2", address, count=1)
+
+
+_SCHEME, _USER = r"[a-z][a-z0-9+.-]*://", r"[^/?#\\@]*@"
+# What follows a colon is a port, or was a password.
+_SHOWN_HOST = r"(?:\[[0-9a-f:.]*\]|[^/?#\\@:]*)(?::(?:[0-9]{1,5}|\*)(?![^/?#]))?"
 
 
 def origin_of(address: str) -> str:
@@ -282,7 +294,7 @@ def _enabled(
 ) -> list[str]:
     """Return the ids of the enabled clients, which the Deploy CLI names by name where it can."""
     known = {client.client_id for client in plan.clients}
-    ids: list[str] = []
+    ids: dict[str, None] = {}
     for one in connection.texts("enabled_clients"):
         found = [one] if one in known else by_name.get(one)
         if found is None:
@@ -297,8 +309,8 @@ def _enabled(
                 % {"client": one},
             )
         else:
-            ids += [client_id for client_id in found if client_id not in ids]
-    return ids
+            ids |= dict.fromkeys(found)
+    return list(ids)
 
 
 def _password_values(plan: Plan, options: Fields) -> dict[str, Any]:
@@ -336,7 +348,7 @@ def _legacy_values(plan: Plan, options: Fields) -> dict[str, Any]:
 def _flexible_values(plan: Plan, options: Fields) -> dict[str, Any]:
     complexity = options.raw("complexity") or {}
     if isinstance(complexity, dict):
-        if unknown := sorted(map(str, complexity.keys() - COMPLEXITY)):
+        if unknown := sorted(map(name_of, complexity.keys() - COMPLEXITY)):
             plan.note(
                 options,
                 _("complexity: nothing here for: %(names)s.") % {"names": ", ".join(unknown)},
@@ -345,7 +357,9 @@ def _flexible_values(plan: Plan, options: Fields) -> dict[str, Any]:
     try:
         validate_options(complexity)
     except ValidationError as error:
-        options.problems.append(f"{options.path}.complexity: {error.messages[0]}")
+        # Without the value, which may be anything, also a number that Python does not write.
+        told = ValidationError(error.message, params={**(error.params or {}), "value": "…"})
+        options.problems.append(f"{options.path}.complexity: {told.messages[0]}")
         complexity = {}
     dictionary = options.table("dictionary")
     size = dictionary.text("default") or DEFAULT_DICTIONARY
@@ -457,7 +471,7 @@ def _refuse_twins(plan: Plan) -> None:
     ):
         plan.problems += [
             _("%(what)s %(name)s: twice in the export.") % {"what": what, "name": name}
-            for name in sorted({name for name in names if names.count(name) > 1})
+            for name in sorted(name for name, times in Counter(names).items() if times > 1)
         ]
 
 

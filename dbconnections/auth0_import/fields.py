@@ -12,12 +12,20 @@ from dbconnections.validators import is_storable
 _PLACEHOLDER = re.compile(r"##\w+##|@@\w+@@")
 
 
+def name_of(key: Any) -> str:
+    """Return what to call a key, which in YAML may be anything, or its type if that has no name."""
+    try:
+        return str(key)
+    except ValueError:  # more digits than Python turns into decimals
+        return type(key).__name__
+
+
 class Fields:
     """One object of an export, with the path that leads to it.
 
     Each method returns the value of that name, or its default where it is absent or null. A value
     of another type is a problem, in ``problems``, and so is a text that no database keeps; a
-    placeholder of the Deploy CLI is no value, and named in ``placeholders``. Neither list ever has
+    placeholder of the Deploy CLI is no value, and named in ``placeholders``. Neither ever has
     a value in it, which may be a secret. Without ``of_tenant`` any text is a value: people may call
     themselves ``##me##``, and are judged one by one.
     """
@@ -33,7 +41,8 @@ class Fields:
         self.path = path
         self.of_tenant: bool = parent.of_tenant if parent else of_tenant
         self.problems: list[str] = parent.problems if parent else []
-        self.placeholders: list[str] = parent.placeholders if parent else []
+        # A dictionary for its order; a list would be searched for each.
+        self.placeholders: dict[str, None] = parent.placeholders if parent else {}
         self._data = data
         self._read: set[str] = set()
 
@@ -88,7 +97,7 @@ class Fields:
         """Return the names that hold something and that nobody has asked for."""
         nothing: tuple[Any, ...] = (None, False, "", [], {})
         return sorted(
-            str(name)
+            name_of(name)
             for name, value in self._data.items()
             if name not in self._read and name not in without and value not in nothing
         )
@@ -115,8 +124,7 @@ class Fields:
             return False
         self._read.add(name)
         path = self._path_of(name)
-        if path not in self.placeholders:
-            self.placeholders.append(path)
+        self.placeholders[path] = None
         return True
 
     def _is_unstorable(self, name: str, value: Any) -> bool:

@@ -175,11 +175,23 @@ def test_complexity_of_another_type(complexity):
     assert problem.startswith("databases[0].options.password_options.complexity: ")
 
 
+@pytest.mark.parametrize(
+    "value", ["secret-word", ["secret-word"], 16**5000], ids=["text", "list", "number"]
+)
+def test_value_in_complexity_is_not_told(value):
+    complexity = {"min_length": value}
+    (problem,) = plan_of(minimal(password_options={"complexity": complexity})).problems
+    assert problem == (
+        "databases[0].options.password_options.complexity: min_length cannot be '…'."
+    )
+
+
 def test_what_is_new_in_complexity_is_told_and_the_rest_kept():
-    plan = plan_of(minimal(password_options={"complexity": {"min_length": 9, "emoji": "all"}}))
+    complexity = {"min_length": 9, "emoji": "all", 16**5000: 1}
+    plan = plan_of(minimal(password_options={"complexity": complexity}))
     assert plan.problems == []
     assert plan.connections[0].values["password_complexity"] == {"min_length": 9}
-    assert any("complexity: nothing here for: emoji" in note for note in plan.notes)
+    assert any("complexity: nothing here for: emoji, int." in note for note in plan.notes)
 
 
 def test_custom_is_no_level_of_auth0():
@@ -205,6 +217,18 @@ def test_twice_the_same_is_a_problem():
     assert plan_of({"clients": twins}).problems == ["client_id one: twice in the export."]
 
 
+@pytest.mark.timeout(20)
+def test_many_clients_cost_no_time():
+    ids = [f"c{number}" for number in range(60_000)]
+    data = {
+        "clients": [{"name": "A", "client_id": one} for one in ids],
+        "databases": [{"name": "Users", "enabled_clients": ids}],
+    }
+    plan = plan_of(data)
+    assert plan.problems == []
+    assert plan.connections[0].client_ids == ids
+
+
 def test_placeholders_are_told():
     plan = plan_of({"databases": [{"name": "Users", "enabled_clients": "@@CLIENTS@@"}]})
     assert plan.problems == []
@@ -217,6 +241,27 @@ def test_lifetime_out_of_bounds_is_left_out(seconds):
     plan = plan_of(minimal() | {"emailTemplates": [template]})
     assert "ticket_lifetime" not in plan.connections[0].values
     assert any("urlLifetimeInSeconds" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("https://user:hunter2@acme.example/cb?secret=abc", "https://acme.example"),
+        ("https://user:hun/ter2@acme.example/cb", "https://user"),
+        ("https://user:hun@ter2@acme.example:8443", "https://acme.example:8443"),
+        ("https://acme.example:hunter2", "https://acme.example"),
+        ("https://*.acme.example#token", "https://*.acme.example"),
+        ("http://localhost:*/cb", "http://localhost:*"),
+        ("https://[::1]:0\\hunter2", "https://[::1]"),
+        ("user:hunter2@acme.example", "acme.example"),
+        ("acme.example?secret\nabc", "acme.example"),
+        ("", ""),
+    ],
+)
+def test_of_what_is_no_origin_only_scheme_and_host_are_told(address, told):
+    client = {"name": "App", "client_id": "one", "web_origins": [address]}
+    (note,) = plan_of({"clients": [client]}).notes
+    assert f"web_origins: {told!r} is no single origin" in note
 
 
 @pytest.mark.parametrize(
