@@ -3,7 +3,13 @@ from datetime import timedelta
 
 import pytest
 
-from dbconnections.auth0_import.configuration import origin_of, plan_of
+from dbconnections.auth0_import.configuration import (
+    Plan,
+    PlannedClient,
+    _refuse_twins,
+    origin_of,
+    plan_of,
+)
 from dbconnections.auth0_import.exports import read_configuration
 
 
@@ -219,14 +225,10 @@ def test_twice_the_same_is_a_problem():
 
 @pytest.mark.timeout(20)
 def test_many_clients_cost_no_time():
-    ids = [f"c{number}" for number in range(60_000)]
-    data = {
-        "clients": [{"name": "A", "client_id": one} for one in ids],
-        "databases": [{"name": "Users", "enabled_clients": ids}],
-    }
-    plan = plan_of(data)
-    assert plan.problems == []
-    assert plan.connections[0].client_ids == ids
+    ids = [f"c{number}" for number in range(100_000)]
+    plan = Plan(clients=[PlannedClient(one, {}) for one in [*ids, "c7"]])
+    _refuse_twins(plan)
+    assert plan.problems == ["client_id c7: twice in the export."]
 
 
 def test_placeholders_are_told():
