@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from unicodedata import is_normalized
 
 from django.utils.translation import gettext_lazy as _
 
 from dbconnections.accounts import Profile
 from dbconnections.auth0_import.fields import Fields
-from dbconnections.validators import is_storable
+from dbconnections.validators import is_address, is_storable
 
 # As `bcrypt` writes it: version, two digits of cost, 22 characters of salt, 31 of hash. The salt's
 # last character has two bits; `bcrypt` verifies no hash with others in it.
@@ -131,7 +132,19 @@ def user_of(data: Mapping[str, Any], path: str) -> tuple[ExportedUser, list[str]
     )
     if not all(is_storable(str(value)) for value in vars(profile).values()):
         losses.add(Loss.UNSTORABLE)
+    elif profile.email and not _is_usable(profile.email):
+        losses.add(Loss.INVALID)
     return ExportedUser(profile, connection, frozenset(losses)), fields.problems
+
+
+def _is_usable(email: str) -> bool:
+    """Say whether a request can name an address, and whether it looks like no other one.
+
+    A store looks for it in lower case, and so would not find the account of ``admin@example.com``
+    for an address with full-width letters, or with "ß" for "ss": it would be a second one.
+    """
+    is_folded = is_normalized("NFKC", email) and email.casefold() == email.lower()
+    return is_folded and is_address(email)
 
 
 def _origin_of(fields: Fields, losses: set[Loss]) -> tuple[str, bool]:

@@ -133,10 +133,28 @@ def test_user_without_a_hash_has_no_password(export):
     assert not User.objects.get().has_usable_password()
 
 
-@pytest.mark.parametrize("email", ["no address", "a" * 255 + "@example.com"])
-def test_value_the_model_refuses(export, email):
+@pytest.mark.parametrize("email", ["no address", "a" * 255 + "@example.com", "é@example.com"])
+def test_address_no_request_can_name(export, email):
     assert lost(export(user(email))) == {Loss.INVALID: [1]}
     assert not User.objects.exists()
+
+
+def test_value_the_model_refuses(export):
+    assert lost(export(user(username="two words"))) == {Loss.INVALID: [1]}
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("domain", ["ｅx-ss.com", "ex-\u017fs.com", "ex-ß.com", "ex-ss.ⓒom"])  # noqa: RUF001
+def test_address_that_looks_like_another_does_not_get_in(export, domain):
+    UserFactory(email="admin@ex-ss.com")
+    path = export(user(f"admin@{domain}", username="evil"), user("ADMIN@ex-ss.com"))
+    tally = run(path)
+    assert (summary(tally), tally.lines) == ((0, 1, 1), {Loss.INVALID: [1]})
+
+
+def test_address_in_a_domain_of_other_letters_is_as_good_as_any(export):
+    assert summary(run(export(user("Ann@BÜCHER.example")))) == (1, 0, 0)
+    assert summary(run(export(user("ann@Bücher.example")))) == (0, 1, 0)
 
 
 @pytest.mark.parametrize("character", ["\0", "\ud800"], ids=["NUL", "half a surrogate pair"])
