@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 # A tenant of hundreds of applications has some megabytes; scripts and pages are in their own files.
 MAX_CONFIGURATION_BYTES = 20 * 1024 * 1024
 
-# Auth0 keeps at most 16 MB of metadata for a user; a file without line ends must not fill memory.
-MAX_LINE_BYTES = 32 * 1024 * 1024
+# A user has some hundred bytes, and metadata that is not carried over. A file without line ends
+# must not fill memory, nor a batch of users with endless names.
+MAX_LINE_BYTES = 1024 * 1024
 
 
 class ExportError(Exception):

@@ -106,7 +106,8 @@ def import_users(
     before an interruption stays, and a second run finds it there and goes on.
     """
     with Seen() as seen:
-        lines = read_users(path)
+        # Made as each line is read, so that a batch holds no metadata, however long.
+        lines = ((number, _checked(number, data)) for number, data in read_users(path))
         while chunk := list(islice(lines, batch)):
             _import_batch(chunk, stores, seen, tally, write, verified_only)
             tally.last_line = chunk[-1][0]
@@ -114,7 +115,7 @@ def import_users(
 
 
 def _import_batch(
-    chunk: Iterable[tuple[int, Any]],
+    chunk: Iterable[tuple[int, ExportedUser]],
     stores: Mapping[str, str],
     seen: "Seen",
     tally: Tally,
@@ -125,10 +126,7 @@ def _import_batch(
     # Noted only when the batch is written, so that the tally tells what is there.
     lost: list[tuple[Loss, int]] = []
     left_out = new = present = 0
-    for number, data in chunk:
-        user, problems = _user(number, data)
-        if user is None or problems:
-            raise ExportError(*problems)  # the file has changed since the survey
+    for number, user in chunk:
         connection = user.connection or (next(iter(stores)) if len(stores) == 1 else "")
         losses = set(user.losses & LEFT_OUT)
         # Before `seen`: who signed up with somebody else's address must not keep out its owner.
@@ -160,6 +158,13 @@ def _import_batch(
     tally.left_out += left_out
     for loss, number in lost:
         tally.lose(loss, number)
+
+
+def _checked(number: int, data: Any) -> ExportedUser:
+    user, problems = _user(number, data)
+    if user is None or problems:
+        raise ExportError(*problems)  # the file has changed since the survey
+    return user
 
 
 def importer(name: str) -> AccountImporter:

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command, get_commands, load_command_class
 from django.utils.module_loading import import_string
 
+from dbconnections.auth0_import.exports import MAX_LINE_BYTES
 from dbconnections.auth0_import.hashers import Auth0BCryptPasswordHasher
 from dbconnections.auth0_import.users import BATCH
 from tests.auth0_import.conftest import HASHERS, user
@@ -37,6 +38,10 @@ def test_hashers_can_be_used_as_written():
     *others, last = [import_string(name) for name in settings["PASSWORD_HASHERS"]]
     assert last is Auth0BCryptPasswordHasher
     assert others
+
+
+def test_size_of_a_line():
+    assert f"more than {MAX_LINE_BYTES // 1024**2} MiB" in TEXT
 
 
 def test_size_of_a_batch():

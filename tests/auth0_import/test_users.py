@@ -1,6 +1,7 @@
 import sys
 from contextlib import contextmanager
 from uuid import uuid4
+from weakref import WeakSet
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -208,6 +209,30 @@ def test_users_are_looked_for_a_batch_at_a_time(export, number):
     with CaptureQueriesContext(database) as captured:
         run(path, batch=500)
     assert sum(query["sql"].startswith("SELECT") for query in captured) == 3
+
+
+def test_batch_holds_nothing_of_a_line_but_its_user(monkeypatch):
+    class Metadata:
+        pass
+
+    alive, held = WeakSet(), []
+
+    def read_users(path):
+        for number in range(1, 21):
+            data = user(f"u{number}@example.com", user_metadata=Metadata())
+            alive.add(data["user_metadata"])
+            yield number, data
+
+    import_accounts = ModelUserStore.import_accounts
+
+    def watch(self, *args, **options):
+        held.append(len(alive))
+        return import_accounts(self, *args, **options)
+
+    monkeypatch.setattr(users, "read_users", read_users)
+    monkeypatch.setattr(ModelUserStore, "import_accounts", watch)
+    assert summary(run(None, batch=10)) == (20, 0, 0)
+    assert max(held) <= 1, "the line that was read last"
 
 
 def test_two_thousand_users(export):
