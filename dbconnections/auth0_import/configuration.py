@@ -324,7 +324,7 @@ def _legacy_values(plan: Plan, options: Fields) -> dict[str, Any]:
     if level not in {*PasswordPolicy.values, ""} or level == PasswordPolicy.CUSTOM:
         options.problems.append(
             _("%(path)s.passwordPolicy: %(level)r is no level of Auth0's.")
-            % {"path": options.path, "level": level[:40]}
+            % {"path": options.path, "level": "…"}
         )
         level = ""
     # Auth0's Management API: a connection without one has `none`.

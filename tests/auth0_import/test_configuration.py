@@ -200,6 +200,11 @@ def test_what_is_new_in_complexity_is_told_and_the_rest_kept():
     assert any("complexity: nothing here for: emoji, int." in note for note in plan.notes)
 
 
+def test_level_that_is_none_is_not_told():
+    (problem,) = plan_of(minimal(passwordPolicy="secret-word")).problems
+    assert problem == "databases[0].options.passwordPolicy: '…' is no level of Auth0's."
+
+
 def test_custom_is_no_level_of_auth0():
     assert plan_of(minimal(passwordPolicy="custom")).problems
 
