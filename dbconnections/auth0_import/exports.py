@@ -47,7 +47,7 @@ def _read_yaml(path: Path) -> Any:
     text = _read_text(path)
     try:
         # The pure Python one: nesting without end is an error there, and a crash in C.
-        return yaml.load(text, Loader=Loader)  # noqa: S506 (extends the safe one)
+        return yaml.load(text, Loader=Loader)  # nosec B506  # noqa: S506 (a safe one)
     except yaml.MarkedYAMLError as error:
         # Without its snippet of the file.
         line = error.problem_mark.line + 1 if error.problem_mark else 0
