@@ -455,8 +455,6 @@ def _problem_of_policy(connection: Connection) -> str:
             connection.clean()
         # What it leaves to the validators of the fields.
         policy_of(connection)
-    except KeyError as missing:
-        return f"There is no strength {missing}."
     except ValidationError as error:
         return str(error.messages[0])
     return ""

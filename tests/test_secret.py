@@ -231,3 +231,11 @@ def test_malformed_record_is_left_to_its_handler():
     record = logging.LogRecord("x", logging.INFO, __file__, 1, "%d", ("x",), None)
     assert HideLinks().filter(record) is True
     assert (record.msg, record.args) == ("%d", ("x",))
+
+
+def test_record_that_has_no_arguments_at_all():
+    """As a handler of a queue leaves it, which has put them into the message."""
+    message = f"GET /dbconnections/reset/{TOKEN}"
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, message, None, None)
+    assert HideLinks().filter(record)
+    assert record.getMessage() == "GET /dbconnections/reset/[token]"
