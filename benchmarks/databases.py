@@ -104,7 +104,7 @@ class Dialect(NamedTuple):
     after: tuple[str, ...] = ()
 
 
-NEAR = "'user' || i || '@example.com'"
+ADDRESS = "'user' || i || '@example.com'"
 DIALECTS = {
     "sqlite": Dialect(
         indexes="SELECT name, sql FROM sqlite_master "
@@ -166,7 +166,7 @@ def add_tickets(number: int) -> None:
         execute(f'DROP INDEX "{name}"')
     own = {
         **dialect.values,
-        **dict.fromkeys(("email", "mailbox"), NEAR),
+        **dict.fromkeys(("email", "mailbox"), ADDRESS),
         "account": "CAST(i AS text)",
         **dict.fromkeys(
             ("requested_at", "expires_at", "sent_at", "used_at"), dialect.values["moment"]

@@ -15,7 +15,8 @@ class Loader(yaml.SafeLoader):
     """
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-        tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]  # of the stubs
+        # The stubs give this method no types.
+        tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
         if kind is yaml.ScalarNode and tag in (INTEGER, FLOAT) and ":" in value:
             return self.DEFAULT_SCALAR_TAG
         return tag

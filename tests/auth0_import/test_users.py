@@ -145,7 +145,7 @@ def test_value_the_model_refuses(export):
     assert not User.objects.exists()
 
 
-@pytest.mark.parametrize("domain", ["ｅx-ss.com", "ex-\u017fs.com", "ex-ß.com", "ex-ss.ⓒom"])  # noqa: RUF001
+@pytest.mark.parametrize("domain", ["ｅx-ss.com", "ex-\u017fs.com", "ex-ß.com", "ex-ss.ⓒom"])  # noqa: RUF001 (on purpose)
 def test_address_that_looks_like_another_does_not_get_in(export, domain):
     UserFactory(email="admin@ex-ss.com")
     path = export(user(f"admin@{domain}", username="evil"), user("ADMIN@ex-ss.com"))
