@@ -70,7 +70,7 @@ class Outbox:
         support.deliver()
 
     def is_done(self) -> bool:
-        return not ResetTicket.objects.filter(due_at__isnull=False).exists()
+        return support.is_outbox_empty()
 
 
 class Queue:

@@ -20,6 +20,7 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 from django.test.utils import setup_databases, teardown_databases
 
+from dbconnections.models import ResetTicket
 from tests.factories import PASSWORD, ClientFactory, ConnectionFactory
 from tests.stress.journal import write
 from tests.support.mail import link_in
@@ -96,6 +97,11 @@ def deliver(interval: float = 0.1) -> None:
     """Be a delivery worker until SIGTERM."""
     with open(os.devnull, "w") as nowhere:
         call_command("deliver_reset_emails", loop=True, interval=interval, stdout=nowhere)
+
+
+def is_outbox_empty() -> bool:
+    """Say whether no ticket is due, now or later."""
+    return not ResetTicket.objects.filter(due_at__isnull=False).exists()
 
 
 def kill(process: Process) -> None:
