@@ -49,8 +49,10 @@ def new_page(chromium: Browser, site: Site) -> Iterator[Callable[..., Page]]:
             noise.append(f"{response.status} {response.url}")
 
     def hear_message(message: ConsoleMessage) -> None:
-        # Statuses are heard above; a word on the DOM is advice to developers, hidden by default.
-        if not message.text.startswith(("Failed to load resource", "[DOM] ")):
+        # Statuses are heard above; a word on the DOM is advice to developers, hidden by default;
+        # a test may focus a field before the page does.
+        expected = ("Failed to load resource", "[DOM] ", "Autofocus processing was blocked")
+        if not message.text.startswith(expected):
             noise.append(message.text)
 
     def hear_failure(request: Request) -> None:
