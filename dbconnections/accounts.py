@@ -1,5 +1,6 @@
 """The seam to the site's users: where accounts are found and their passwords set."""
 
+import functools
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +15,12 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import IntegrityError, router, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import AutoField, BigAutoField, Manager, Model, QuerySet, UUIDField
 from django.db.models.functions import Lower
 from django.utils.module_loading import import_string
 
 from dbconnections.conf import settings
+from dbconnections.prepared import PreparedQuery
 
 __all__ = [
     "Account",
@@ -172,6 +174,30 @@ def canonical(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
+# Larger numbers may be more than a key's column, or SQLite, can hold.
+MAX_KEY = 2**31 - 1
+
+
+def _is_plain(model: type[Model]) -> bool:
+    """Say whether neither a manager nor a key of its own can add to a query for a user."""
+    manager: Any = model._default_manager
+    return (
+        type(manager).get_queryset is Manager.get_queryset
+        and manager._queryset_class is QuerySet
+        and type(model._meta.pk) in (AutoField, BigAutoField, UUIDField)
+    )
+
+
+@functools.cache
+def _by_key(model: type[Model], *, for_update: bool) -> PreparedQuery[Any]:
+    """Return the query for a user by key, compiled once."""
+    users = model._default_manager.order_by()
+    route = router.db_for_read
+    if for_update:
+        users, route = users.select_for_update(), router.db_for_write
+    return PreparedQuery(model, lambda pk: users.filter(pk=pk), route, pk=model._meta.pk)
+
+
 # Those of Auth0's profile that a user model may have.
 USUAL_NAMES = ("first_name", "last_name", "name", "nickname")
 
@@ -242,18 +268,24 @@ class ModelUserStore:
             key = self.model._meta.pk.to_python(account_id)
         except ValidationError:
             return None
-        by_key = self.model._default_manager.filter(pk=key)
-        if for_update and self._holds_all():
-            user = by_key.select_for_update().first()
-        else:
-            user = self.get_queryset().filter(pk=key).first()
+        user = self._user(key, for_update=for_update)
         if user is None or str(user.pk) != account_id:
             # `007` is a number to Python, but to nobody else the key of account 7.
             return None
-        if for_update and not self._holds_all():
-            # By key alone: DISTINCT and FOR UPDATE exclude each other.
-            user = by_key.select_for_update().first()
-        return self.account_of(user) if user is not None else None
+        return self.account_of(user)
+
+    def _user(self, key: Any, *, for_update: bool) -> Any:
+        """Return the user of this store with a key, or None."""
+        # The ORM knows that no column holds such a number; SQLite refuses to look for it.
+        fits = not isinstance(key, int) or abs(key) <= MAX_KEY
+        if fits and self._holds_all() and _is_plain(self.model):
+            return _by_key(self.model, for_update=for_update).first(pk=key)
+        if not (for_update and self._holds_all()):
+            user = self.get_queryset().filter(pk=key).first()
+            if user is None or not for_update:
+                return user
+        # By key alone: DISTINCT and FOR UPDATE exclude each other.
+        return self.model._default_manager.filter(pk=key).select_for_update().first()
 
     def _holds_all(self) -> bool:
         """Say whether every user is in this store, so that finding one need not ask it."""

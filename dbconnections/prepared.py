@@ -98,6 +98,7 @@ class _Selection(NamedTuple):
 
     related: list[_Related]
     annotations: dict[str, int]
+    locks: bool
 
 
 class PreparedQuery(Generic[M]):
@@ -105,7 +106,7 @@ class PreparedQuery(Generic[M]):
 
     ``build`` makes its ``QuerySet`` from parameters given by name, ``fields`` are their types,
     and ``route`` is the router's method that names the database. The SQL must be the same
-    whatever the parameters say; none is None.
+    whatever the parameters say; none is None. One that locks its row runs within a transaction.
     """
 
     def __init__(
@@ -122,7 +123,10 @@ class PreparedQuery(Generic[M]):
         self._selections: dict[tuple[str, str], _Selection] = {}
 
     def first(self, **parameters: Any) -> M | None:
-        """Return the first of ``build(**parameters)``, in its order, or None."""
+        """Return the first of ``build(**parameters)``, in its order, or None.
+
+        Raises ``TransactionManagementError`` where there is no transaction to hold a lock.
+        """
         _refuse_none(parameters)
         alias = self.route(self.model)
         connection = connections[alias]
@@ -130,6 +134,9 @@ class PreparedQuery(Generic[M]):
         selection = self._selections.get(key)
         if selection is None:
             selection = self._selections[key] = self._compile(alias)
+        if selection.locks and connection.get_autocommit():
+            # Django says so while it compiles; no lock outlasts its transaction.
+            raise transaction.TransactionManagementError("A row is locked within a transaction.")
         filled = _filled(selection.parameters, parameters, connection)
         with connection.cursor() as cursor:
             cursor.execute(selection.sql, filled)
@@ -157,6 +164,8 @@ class PreparedQuery(Generic[M]):
                 for info in compiler.klass_info.get("related_klass_infos", [])
             ],
             annotations=compiler.annotation_col_map or {},
+            locks=queryset.query.select_for_update
+            and compiler.connection.features.has_select_for_update,
         )
 
     def _instance(self, selection: _Selection, row: tuple[Any, ...], connection: Any) -> M:

@@ -6,11 +6,14 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, User, UserManager
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection as database
-from django.db.models import Model
+from django.db import transaction
+from django.db.models import AutoField, Model, QuerySet
+from django.db.models.lookups import Exact
+from django.db.models.sql.compiler import SQLCompiler
 from django.test import Client as Browser
 from django.test import modify_settings
 from django.urls import include, path
@@ -355,11 +358,76 @@ def test_ticket_of_a_connection_without_store_waits(request_reset, jane, connect
     assert ticket.last_error == "ImproperlyConfigured"
 
 
-@pytest.mark.parametrize("key", ["", "jane", "-1", "1.5", "9" * 30, "\0", "é", str(UUID(int=1))])
+@pytest.mark.parametrize(
+    "key", ["", "jane", "-1", "1.5", str(2**31), "9" * 30, "\0", "é", str(UUID(int=1))]
+)
 @pytest.mark.django_db
 def test_key_of_no_account_is_nobodys(key):
     assert ModelUserStore().get(key) is None
     assert ModelUserStore().get(key, for_update=True) is None
+
+
+@pytest.mark.parametrize("for_update", [False, True])
+def test_user_is_looked_up_as_the_orm_does(jane, for_update, django_assert_num_queries):
+    UserFactory()
+    locks = for_update and database.features.has_select_for_update
+    with transaction.atomic(), django_assert_num_queries(1) as captured:
+        account = ModelUserStore().get(str(jane.pk), for_update=for_update)
+    assert ("FOR UPDATE" in captured[0]["sql"]) == locks
+    assert columns_of(account.user) == columns_of(User.objects.get(pk=jane.pk))
+    account.user.save(update_fields=["password"])
+
+
+def columns_of(user: User) -> dict[str, object]:
+    return {name: value for name, value in vars(user).items() if name != "_state"}
+
+
+@pytest.mark.parametrize("for_update", [False, True])
+def test_query_for_a_user_is_compiled_once(jane, for_update, monkeypatch):
+    with transaction.atomic():
+        ModelUserStore().get(str(jane.pk), for_update=for_update)
+        monkeypatch.setattr(SQLCompiler, "as_sql", None)
+        assert ModelUserStore().get(str(jane.pk), for_update=for_update).login == "jane"
+
+
+class WithoutJane(UserManager):
+    def get_queryset(self):
+        return super().get_queryset().exclude(username="jane")
+
+
+class ActiveQuerySet(QuerySet):
+    def filter(self, *args, **kwargs):
+        return super().filter(*args, is_active=True, **kwargs)
+
+
+@pytest.mark.parametrize("for_update", [False, True])
+@pytest.mark.parametrize("kind", [WithoutJane, UserManager.from_queryset(ActiveQuerySet)])
+def test_manager_of_the_user_model_has_its_say(jane, monkeypatch, kind, for_update):
+    User.objects.update(is_active=False)
+    manager = kind()
+    manager.model = User
+    store = ModelUserStore()
+    with transaction.atomic():
+        assert store.get(str(jane.pk), for_update=for_update), "who is found by the usual one"
+        monkeypatch.setattr(User._meta, "default_manager", manager)
+        assert store.get(str(jane.pk), for_update=for_update) is None
+
+
+class OpaqueKey(AutoField):
+    """One of those that the outside knows in another form, with lookups of their own."""
+
+
+@OpaqueKey.register_lookup
+class Unequal(Exact):
+    def as_sql(self, compiler, connection):
+        return "1 = 0", []
+
+
+@pytest.mark.parametrize("for_update", [False, True])
+def test_key_of_the_user_model_has_its_say(jane, monkeypatch, for_update):
+    monkeypatch.setattr(User._meta.pk, "__class__", OpaqueKey)
+    with transaction.atomic():
+        assert ModelUserStore().get(str(jane.pk), for_update=for_update) is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -99,6 +100,30 @@ def test_ticket_is_found_whole(app, django_assert_num_queries):
     app.connections.clear()
     assert not whole_ticket.first(pk=new.pk).serves
     assert whole_ticket.first(pk=uuid4()) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_row_is_locked_within_a_transaction_only(app):
+    query = PreparedQuery(
+        Client,
+        lambda client_id: Client.objects.select_for_update().filter(client_id=client_id),
+        client_id=CharField(),
+    )
+    with transaction.atomic():
+        assert query.first(client_id="demo") == app
+    # As the ORM has it, which knows where there are no such locks.
+    unlocked = Client.objects.select_for_update().filter(client_id="demo").first
+    outcomes = [outcome(unlocked), outcome(lambda: query.first(client_id="demo"))]
+    refused = [transaction.TransactionManagementError] * 2
+    assert outcomes == (refused if connection.features.has_select_for_update else [app] * 2)
+
+
+def outcome(run: Callable[[], Any]) -> Any:
+    """Return what it returns, or the type of the error it raises."""
+    try:
+        return run()
+    except Exception as error:
+        return type(error)
 
 
 def ticket(app: Client, **columns: Any) -> ResetTicket:
