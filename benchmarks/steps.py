@@ -1,6 +1,6 @@
 """What opening a link and redeeming it cost, the site's hasher apart.
 
-    python -m benchmarks.steps           # SQLite and PostgreSQL
+    python -m benchmarks.steps           # SQLite, PostgreSQL, and one that plans statements once
     python -m benchmarks.steps --write   # into docs/benchmarks.md
 
 Requests go straight into the site's WSGI application. The hasher is one that takes no time.
@@ -19,6 +19,11 @@ from benchmarks.figures import VENDORS, Target, judgement
 from benchmarks.report import said_now, show, write
 from benchmarks.runner import ROOT, alone
 from benchmarks.sites import CSRF, SITES
+
+DATABASES: dict[str, tuple[str, dict[str, str]]] = {
+    **{label: (vendor, {}) for vendor, label in VENDORS.items()},
+    "PostgreSQL that plans statements once": ("postgresql", {"BENCHMARK_PREPARED": "1"}),
+}
 
 PASSWORD = "Wandering-Fjord-42"  # noqa: S105
 
@@ -41,8 +46,8 @@ def main() -> None:
         return
     lines = ["| | statements | median, ms (p95) | CPU median, ms |", "|---|---|---|---|"]
     judged = []
-    for vendor, label in VENDORS.items():
-        for step, found in measure(vendor, options.people).items():
+    for label, (vendor, variables) in DATABASES.items():
+        for step, found in measure(vendor, options.people, **variables).items():
             median = statistics.median(found["wall"])
             p95 = statistics.quantiles(found["wall"], n=20)[-1]
             statements = " or ".join(map(str, found["statements"]))
@@ -63,12 +68,12 @@ def main() -> None:
         write(ROOT / "docs/benchmarks.md", text, "steps")
 
 
-def measure(vendor: str, people: int) -> dict[str, Any]:
-    """Have a process walk people through; return what each step took."""
+def measure(vendor: str, people: int, **variables: str) -> dict[str, Any]:
+    """Have a process with these variables walk people through; return what each step took."""
     settings = "benchmarks.sites.ours.settings_unhashed"
     with tempfile.TemporaryDirectory() as directory:
         found: dict[str, Any] = alone(
-            "steps", vendor, Path(directory), settings, "--people", str(people)
+            "steps", vendor, Path(directory), settings, "--people", str(people), **variables
         )
         return found
 
