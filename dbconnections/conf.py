@@ -191,6 +191,7 @@ class Settings:
     EMAIL_TIMEOUT = Setting(
         timedelta(seconds=30),
         "Time-out for an SMTP server where the site's own `EMAIL_TIMEOUT` sets none.",
+        minimum=timedelta(seconds=1),
     )
     RETENTION = Setting(
         timedelta(days=90),

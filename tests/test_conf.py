@@ -114,6 +114,7 @@ PROBLEMS = [
     ("WAKE_UP", None, "must be of type str, not NoneType"),
     ("DELIVERY_LEASE", 120, "must be of type timedelta, not int"),
     ("DELIVERY_LEASE", timedelta(seconds=-1), "must not be negative"),
+    ("EMAIL_TIMEOUT", timedelta(), "must be at least 0:00:01"),
     ("DELIVERY_LEASE", timedelta(), "must be at least 0:00:10"),
     ("DELIVERY_LEASE", timedelta(seconds=9), "must be at least 0:00:10"),
     ("RATE_LIMIT", None, "must be of type str, not NoneType"),

@@ -1,6 +1,7 @@
 """How the outbox is doing, for people and for monitoring."""
 
 import json
+import math
 from argparse import ArgumentParser
 from typing import Any
 
@@ -24,6 +25,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, as_json: bool, max_age: float | None, **options: Any) -> None:
+        if max_age is not None and not (math.isfinite(max_age) and max_age >= 0):
+            raise CommandError("--max-age takes seconds, 0 or more.", returncode=2)
         found = status()
         lines = (f"{name.replace('_', ' ')}: {number:.0f}" for name, number in found.items())
         self.stdout.write(json.dumps(found) if as_json else "\n".join(lines))

@@ -208,3 +208,10 @@ def test_overdue_mail_fails_the_command(capsys):
         call_command("reset_email_status", "--max-age", "60")
     assert "due: 1\n" in capsys.readouterr().out
     status(capsys, "--max-age", "600")
+
+
+@pytest.mark.parametrize("age", ["-1", "nan", "inf"])
+def test_age_that_tells_nothing_is_refused(age):
+    ResetTicketFactory(due_at=timezone.now() - timedelta(seconds=90))
+    with pytest.raises(CommandError, match="--max-age takes seconds, 0 or more"):
+        call_command("reset_email_status", f"--max-age={age}")
