@@ -1,12 +1,12 @@
 """The seam to the site's users: where accounts are found and their passwords set."""
 
-import functools
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from enum import StrEnum
+from functools import cache
 from typing import Any, Protocol
 
 from django.apps import apps
@@ -188,7 +188,7 @@ def _is_plain(model: type[Model]) -> bool:
     )
 
 
-@functools.cache
+@cache
 def _by_key(model: type[Model], *, for_update: bool) -> PreparedQuery[Any]:
     """Return the query for a user by key, compiled once."""
     users = model._default_manager.order_by()
