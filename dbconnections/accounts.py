@@ -174,7 +174,7 @@ def canonical(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-# Larger numbers may be more than a key's column, or SQLite, can hold.
+# A larger number may be more than a key's column can hold.
 MAX_KEY = 2**31 - 1
 
 
@@ -276,8 +276,8 @@ class ModelUserStore:
 
     def _user(self, key: Any, *, for_update: bool) -> Any:
         """Return the user of this store with a key, or None."""
-        # The ORM knows that no column holds such a number; SQLite refuses to look for it.
-        fits = not isinstance(key, int) or abs(key) <= MAX_KEY
+        # The ORM looks for any number; compiled, MySQL refuses 0 and SQLite what is too large.
+        fits = not isinstance(key, int) or 0 < key <= MAX_KEY
         if fits and self._holds_all() and _is_plain(self.model):
             return _by_key(self.model, for_update=for_update).first(pk=key)
         if not (for_update and self._holds_all()):

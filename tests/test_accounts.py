@@ -359,7 +359,7 @@ def test_ticket_of_a_connection_without_store_waits(request_reset, jane, connect
 
 
 @pytest.mark.parametrize(
-    "key", ["", "jane", "-1", "1.5", str(2**31), "9" * 30, "\0", "é", str(UUID(int=1))]
+    "key", ["", "jane", "0", "-1", "1.5", str(2**31), "9" * 30, "\0", "é", str(UUID(int=1))]
 )
 @pytest.mark.django_db
 def test_key_of_no_account_is_nobodys(key):

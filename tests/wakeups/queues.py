@@ -96,8 +96,10 @@ class RedisServer:
 
 def _values(client: Any, key: bytes) -> list[bytes]:
     match client.type(key):
+        case b"none":  # gone since it was listed: a worker tidies up
+            return []
         case b"string":
-            return [client.get(key)]
+            return [client.get(key) or b""]
         case b"list":
             return client.lrange(key, 0, -1)
         case b"set":
