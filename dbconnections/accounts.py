@@ -174,24 +174,28 @@ def canonical(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-# A larger number may be more than a key's column can hold.
-MAX_KEY = 2**31 - 1
-
-
 def _is_plain(model: type[Model]) -> bool:
     """Say whether neither a manager nor a key of its own can add to a query for a user."""
     manager: Any = model._default_manager
     return (
-        type(manager).get_queryset is Manager.get_queryset
+        all(
+            getattr(getattr(manager, name), "__func__", None) is getattr(Manager, name)
+            for name in ("get_queryset", "all", "filter")
+        )
         and manager._queryset_class is QuerySet
+        and manager._db is None
         and type(model._meta.pk) in (AutoField, BigAutoField, UUIDField)
     )
+
+
+# A larger number may be more than a key's column can hold.
+MAX_COMPILED_KEY = 2**31 - 1
 
 
 @cache
 def _by_key(model: type[Model], *, for_update: bool) -> PreparedQuery[Any]:
     """Return the query for a user by key, compiled once."""
-    users = model._default_manager.order_by()
+    users = model._default_manager.all().order_by()
     route = router.db_for_read
     if for_update:
         users, route = users.select_for_update(), router.db_for_write
@@ -276,14 +280,15 @@ class ModelUserStore:
 
     def _user(self, key: Any, *, for_update: bool) -> Any:
         """Return the user of this store with a key, or None."""
+        holds_all = self._holds_all()
         # The ORM looks for any number; compiled, MySQL refuses 0 and SQLite what is too large.
-        fits = not isinstance(key, int) or 0 < key <= MAX_KEY
-        if fits and self._holds_all() and _is_plain(self.model):
+        fits = not isinstance(key, int) or 0 < key <= MAX_COMPILED_KEY
+        if fits and holds_all and _is_plain(self.model):
             return _by_key(self.model, for_update=for_update).first(pk=key)
-        if not (for_update and self._holds_all()):
-            user = self.get_queryset().filter(pk=key).first()
-            if user is None or not for_update:
-                return user
+        if not for_update:
+            return self.get_queryset().filter(pk=key).first()
+        if not holds_all and not self.get_queryset().filter(pk=key).exists():
+            return None
         # By key alone: DISTINCT and FOR UPDATE exclude each other.
         return self.model._default_manager.filter(pk=key).select_for_update().first()
 

@@ -106,7 +106,8 @@ class PreparedQuery(Generic[M]):
 
     ``build`` makes its ``QuerySet`` from parameters given by name, ``fields`` are their types,
     and ``route`` is the router's method that names the database. The SQL must be the same
-    whatever the parameters say; none is None. One that locks its row runs within a transaction.
+    whatever the parameters say; none is None. One that locks its row must run
+    within a transaction.
     """
 
     def __init__(
@@ -134,9 +135,15 @@ class PreparedQuery(Generic[M]):
         selection = self._selections.get(key)
         if selection is None:
             selection = self._selections[key] = self._compile(alias)
-        if selection.locks and connection.get_autocommit():
+        if (
+            selection.locks
+            and connection.get_autocommit()
+            and connection.features.supports_transactions
+        ):
             # Django says so while it compiles; no lock outlasts its transaction.
-            raise transaction.TransactionManagementError("A row is locked within a transaction.")
+            raise transaction.TransactionManagementError(
+                "A row can be locked within a transaction only."
+            )
         filled = _filled(selection.parameters, parameters, connection)
         with connection.cursor() as cursor:
             cursor.execute(selection.sql, filled)
@@ -171,9 +178,11 @@ class PreparedQuery(Generic[M]):
     def _instance(self, selection: _Selection, row: tuple[Any, ...], connection: Any) -> M:
         # Kept on the connection, which they refer to: anywhere else they would keep it alive.
         kept = vars(connection).setdefault("_dbconnections_converters", {})
-        conversions = kept.get(selection.sql)
+        # Another model may have the same table.
+        kind = (self.model, selection.sql)
+        conversions = kept.get(kind)
         if conversions is None:
-            conversions = kept[selection.sql] = [
+            conversions = kept[kind] = [
                 (index, column, convert)
                 for index, column in selection.converted
                 for convert in _converters(column, connection)
@@ -182,13 +191,16 @@ class PreparedQuery(Generic[M]):
         for index, column, convert in conversions:
             values[index] = convert(values[index], column, connection)
         own = values[: len(selection.attributes)]
-        instance = self.model.from_db(connection.alias, selection.attributes, own)
+        # A list of its own, as the ORM hands it over: a model may have its say in `from_db`.
+        instance = self.model.from_db(connection.alias, [*selection.attributes], own)
         for related in selection.related:
             if values[related.key] is None:
                 related.give(instance, None)
                 continue
             other = related.model.from_db(
-                connection.alias, related.attributes, [values[place] for place in related.places]
+                connection.alias,
+                [*related.attributes],
+                [values[place] for place in related.places],
             )
             related.give(instance, other)
             related.give_back(other, instance)

@@ -17,6 +17,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.test import Client as Browser
 from django.test import modify_settings
 from django.urls import include, path
+from django.utils.connection import ConnectionDoesNotExist
 from rest_framework.authtoken.models import Token
 
 from dbconnections import tickets
@@ -390,6 +391,16 @@ def test_query_for_a_user_is_compiled_once(jane, for_update, monkeypatch):
         assert ModelUserStore().get(str(jane.pk), for_update=for_update).login == "jane"
 
 
+@pytest.mark.parametrize("for_update", [False, True])
+def test_store_gets_none_but_its_own(jane, for_update):
+    Group.objects.create(name="customers").user_set.add(jane)
+    joe = UserFactory(username="joe")
+    store = ModelUserStore(filter={"groups__name": "customers"})
+    with transaction.atomic():
+        assert store.get(str(jane.pk), for_update=for_update).login == "jane"
+        assert store.get(str(joe.pk), for_update=for_update) is None
+
+
 class WithoutJane(UserManager):
     def get_queryset(self):
         return super().get_queryset().exclude(username="jane")
@@ -400,8 +411,27 @@ class ActiveQuerySet(QuerySet):
         return super().filter(*args, is_active=True, **kwargs)
 
 
-@pytest.mark.parametrize("for_update", [False, True])
-@pytest.mark.parametrize("kind", [WithoutJane, UserManager.from_queryset(ActiveQuerySet)])
+class WithAllOfItsOwn(UserManager):
+    def all(self):
+        return super().all().filter(is_active=True)
+
+
+class WithFilterOfItsOwn(UserManager):
+    def filter(self, *args, **kwargs):
+        return super().filter(*args, is_active=True, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "for_update"),
+    [
+        (WithoutJane, False),
+        (WithoutJane, True),
+        (UserManager.from_queryset(ActiveQuerySet), False),
+        (UserManager.from_queryset(ActiveQuerySet), True),
+        (WithAllOfItsOwn, False),
+        (WithFilterOfItsOwn, True),
+    ],
+)
 def test_manager_of_the_user_model_has_its_say(jane, monkeypatch, kind, for_update):
     User.objects.update(is_active=False)
     manager = kind()
@@ -411,6 +441,14 @@ def test_manager_of_the_user_model_has_its_say(jane, monkeypatch, kind, for_upda
         assert store.get(str(jane.pk), for_update=for_update), "who is found by the usual one"
         monkeypatch.setattr(User._meta, "default_manager", manager)
         assert store.get(str(jane.pk), for_update=for_update) is None
+
+
+@pytest.mark.parametrize("for_update", [False, True])
+def test_manager_of_the_user_model_may_name_the_database(jane, monkeypatch, for_update):
+    elsewhere = User.objects.db_manager("elsewhere")
+    monkeypatch.setattr(User._meta, "default_manager", elsewhere)
+    with transaction.atomic(), pytest.raises(ConnectionDoesNotExist, match="elsewhere"):
+        ModelUserStore().get(str(jane.pk), for_update=for_update)
 
 
 class OpaqueKey(AutoField):

@@ -10,16 +10,22 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
-from django.db.models import CharField, DateTimeField, F, UUIDField, Value
+from django.db.models import CharField, DateTimeField, F, Model, UUIDField, Value
 from django.db.models.functions import Lower
 from django.db.models.signals import post_save, pre_save
+from django.test.utils import isolate_apps
 from django.utils import timezone
 
 from dbconnections import prepared
 from dbconnections.clock import DatabaseNow
 from dbconnections.models import Client, Connection, ResetTicket, asking, whole_ticket
 from dbconnections.prepared import PreparedInsert, PreparedQuery, PreparedUpdate
-from tests.factories import AllowedOriginFactory, ClientFactory, ConnectionFactory
+from tests.factories import (
+    AllowedOriginFactory,
+    ClientFactory,
+    ConnectionFactory,
+    UserFactory,
+)
 from tests.support.signals import receiving
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +106,58 @@ def test_ticket_is_found_whole(app, django_assert_num_queries):
     app.connections.clear()
     assert not whole_ticket.first(pk=new.pk).serves
     assert whole_ticket.first(pk=uuid4()) is None
+
+
+class Shouted(CharField):
+    def from_db_value(self, value: str, expression: Any, connection: Any) -> str:
+        return value.upper()
+
+
+@isolate_apps("tests")
+def test_models_of_one_table_read_it_each_in_its_way():
+    class Quiet(Model):
+        username = CharField(max_length=150)
+
+        class Meta:
+            app_label = "tests"
+            db_table = "auth_user"
+
+    class Loud(Model):
+        username = Shouted(max_length=150)
+
+        class Meta:
+            app_label = "tests"
+            db_table = "auth_user"
+
+    key = UserFactory(username="jane").pk
+
+    def read(model: type[Model]) -> Any:
+        query = PreparedQuery(model, lambda pk: model.objects.filter(pk=pk), pk=model._meta.pk)
+        return query.first(pk=key)
+
+    assert (read(Quiet).username, read(Loud).username) == ("jane", "JANE")
+
+
+@isolate_apps("tests")
+def test_model_may_change_what_it_is_made_from():
+    told = []
+
+    class Curious(Model):
+        class Meta:
+            app_label = "tests"
+            db_table = "auth_user"
+
+        @classmethod
+        def from_db(cls, db: str, field_names: list[str], values: Any, **kwargs: Any) -> Any:
+            told.append([*field_names])
+            instance = super().from_db(db, field_names, values, **kwargs)
+            field_names.clear()
+            return instance
+
+    key = UserFactory().pk
+    query = PreparedQuery(Curious, lambda pk: Curious.objects.filter(pk=pk), pk=Curious._meta.pk)
+    assert query.first(pk=key).pk == query.first(pk=key).pk == key
+    assert told == [["id"], ["id"]]
 
 
 @pytest.mark.django_db(transaction=True)
