@@ -184,6 +184,7 @@ def _is_plain(model: type[Model]) -> bool:
         )
         and manager._queryset_class is QuerySet
         and manager._db is None
+        and not manager._hints
         and type(model._meta.pk) in (AutoField, BigAutoField, UUIDField)
     )
 

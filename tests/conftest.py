@@ -10,7 +10,7 @@ from django.db import connections
 from django.http import HttpResponse
 from django.test import Client as Browser
 
-from dbconnections import models, throttling, tickets
+from dbconnections import accounts, models, throttling, tickets
 from dbconnections.models import Client, Connection
 from dbconnections.prepared import PreparedInsert, PreparedQuery, PreparedUpdate
 from tests.factories import ClientFactory, ConnectionFactory, UserFactory
@@ -31,6 +31,7 @@ def statements_are_compiled_anew() -> None:
     """Have each test that `make mutants` runs compile its statements, of changed code."""
     if "MUTANT_UNDER_TEST" in os.environ:
         vars(connections["default"]).pop("_dbconnections_converters", None)
+        accounts._by_key.cache_clear()
         for it in (*vars(models).values(), *vars(tickets).values()):
             if isinstance(it, PreparedInsert | PreparedUpdate):
                 it._plans.clear()

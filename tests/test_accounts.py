@@ -451,6 +451,30 @@ def test_manager_of_the_user_model_may_name_the_database(jane, monkeypatch, for_
         ModelUserStore().get(str(jane.pk), for_update=for_update)
 
 
+class ToldOfItsHints:
+    def db_for_read(self, model, **hints):
+        return "by hints" if hints else "to read"
+
+    def db_for_write(self, model, **hints):
+        return "by hints" if hints else "to write"
+
+
+@pytest.mark.parametrize(("for_update", "expected"), [(False, "to read"), (True, "to write")])
+def test_user_is_looked_for_where_the_router_says(jane, settings, for_update, expected):
+    settings.DATABASE_ROUTERS = [ToldOfItsHints()]
+    with pytest.raises(ConnectionDoesNotExist, match=expected):
+        ModelUserStore().get(str(jane.pk), for_update=for_update)
+
+
+@pytest.mark.parametrize("for_update", [False, True])
+def test_router_is_told_of_the_hints_of_a_manager(jane, settings, monkeypatch, for_update):
+    hinting = User.objects.db_manager(hints={"tenant": "acme"})
+    monkeypatch.setattr(User._meta, "default_manager", hinting)
+    settings.DATABASE_ROUTERS = [ToldOfItsHints()]
+    with pytest.raises(ConnectionDoesNotExist, match="by hints"):
+        ModelUserStore().get(str(jane.pk), for_update=for_update)
+
+
 class OpaqueKey(AutoField):
     """One of those that the outside knows in another form, with lookups of their own."""
 
