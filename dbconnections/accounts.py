@@ -189,13 +189,17 @@ def _is_plain(model: type[Model]) -> bool:
     )
 
 
-# A larger number may be more than a key's column can hold.
+# Compiled, a query for more than its column can hold is an error on SQLite, and for 0 on MySQL; the
+# ORM takes any number.
 MAX_COMPILED_KEY = 2**31 - 1
 
 
 @cache
 def _by_key(model: type[Model], *, for_update: bool) -> PreparedQuery[Any]:
-    """Return the query for a user by key, compiled once."""
+    """Return the query for a user by key, compiled once.
+
+    What a site patches into managers or fields after that, it does not notice.
+    """
     users = model._default_manager.all().order_by()
     route = router.db_for_read
     if for_update:
@@ -282,7 +286,6 @@ class ModelUserStore:
     def _user(self, key: Any, *, for_update: bool) -> Any:
         """Return the user of this store with a key, or None."""
         holds_all = self._holds_all()
-        # The ORM looks for any number; compiled, MySQL refuses 0 and SQLite what is too large.
         fits = not isinstance(key, int) or 0 < key <= MAX_COMPILED_KEY
         if fits and holds_all and _is_plain(self.model):
             return _by_key(self.model, for_update=for_update).first(pk=key)

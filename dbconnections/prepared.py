@@ -106,8 +106,8 @@ class PreparedQuery(Generic[M]):
 
     ``build`` makes its ``QuerySet`` from parameters given by name, ``fields`` are their types,
     and ``route`` is the router's method that names the database. The SQL must be the same
-    whatever the parameters say; none is None. One that locks its row must run
-    within a transaction.
+    whatever the parameters say; none is None. One that locks its row must run within a
+    transaction.
     """
 
     def __init__(

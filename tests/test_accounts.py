@@ -376,7 +376,7 @@ def test_user_is_looked_up_as_the_orm_does(jane, for_update, django_assert_num_q
         account = ModelUserStore().get(str(jane.pk), for_update=for_update)
     assert ("FOR UPDATE" in captured[0]["sql"]) == locks
     assert columns_of(account.user) == columns_of(User.objects.get(pk=jane.pk))
-    account.user.save(update_fields=["password"])
+    assert (account.user._state.db, account.user._state.adding) == ("default", False)
 
 
 def columns_of(user: User) -> dict[str, object]:
