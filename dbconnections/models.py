@@ -10,7 +10,6 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router
 from django.db.models import (
     Case,
-    Exists,
     F,
     FilteredRelation,
     OuterRef,
@@ -532,21 +531,25 @@ _REPORTS = ("delivered_at", "bounced_at", "rejected_at", "complained_at")
 class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
     def of_account(self, account_id: str, user_store: str) -> "ResetTicketQuerySet":
         """Tickets bound to an account, through whichever connection to its store."""
-        connections = Connection.objects.filter(user_store=user_store)
-        return self.filter(account=account_id, connection__in=connections)
+        store = Connection.objects.filter(pk=OuterRef("connection_id")).order_by()
+        return self.filter(
+            Exact(Subquery(store.values("user_store")), user_store), account=account_id
+        )
 
     def with_state(self) -> "ResetTicketQuerySet":
         """Annotate each ticket with its ``current_state`` by the database's clock."""
 
         def reached(steps: Iterable[tuple[str, TicketState]]) -> list[When]:
-            return [When(Q((f"{column}__isnull", False)), Value(state)) for column, state in steps]
+            return [
+                When(Q((f"{column}__isnull", False)), Value(state.value)) for column, state in steps
+            ]
 
         return self.annotate(  # type: ignore[no-redef]  # declared on the model for readers
             current_state=Case(
                 *reached(_ENDINGS),
-                When(expires_at__lte=DatabaseNow(), then=Value(TicketState.EXPIRED)),
+                When(expires_at__lte=DatabaseNow(), then=Value(TicketState.EXPIRED.value)),
                 *reached(_PROGRESS),
-                default=Value(TicketState.REQUESTED),
+                default=Value(TicketState.REQUESTED.value),
                 output_field=models.CharField(),
             )
         )
@@ -577,17 +580,23 @@ class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
         )
 
 
-def _serves() -> Exists:
+def _serves() -> Q:
     """Say of a ticket whether its client and connection are active and still belong together.
 
-    No joins outside of it: an UPDATE through one is split into SELECT and UPDATE on some databases,
-    and would then no longer be one atomic test and change. No look at other tickets inside:
-    PostgreSQL may list first all that a subquery can find, and of pairs there are few.
+    No joins: an UPDATE through one is split into SELECT and UPDATE on some databases, and would
+    then no longer be one atomic test and change. Nor ``Exists``: PostgreSQL plans that together
+    with all else, which takes it longer than these three looks by key, or lists first all that
+    it can find.
     """
-    return Exists(
-        enabled_pairs().filter(
-            client_id=OuterRef("client_id"), connection_id=OuterRef("connection_id")
-        )
+    client = Client.objects.filter(pk=OuterRef("client_id"))
+    connection = Connection.objects.filter(pk=OuterRef("connection_id"), strategy=DATABASE_STRATEGY)
+    pair = Connection.clients.through.objects.filter(
+        client_id=OuterRef("client_id"), connection_id=OuterRef("connection_id")
+    )
+    return (
+        Q(Subquery(client.order_by().values("is_active")))
+        & Q(Subquery(connection.order_by().values("is_active")))
+        & Q(Subquery(pair.values(is_enabled=Value(True))))
     )
 
 
@@ -794,7 +803,7 @@ class ResetTicket(models.Model):
 # `whole`, by the key of a ticket; compiled once, as each step of a person's looks it up.
 whole_ticket = PreparedQuery(
     ResetTicket,
-    lambda pk: ResetTicket.objects.whole().filter(pk=pk),
+    lambda pk: ResetTicket.objects.whole().filter(pk=pk).order_by(),
     router.db_for_write,
     pk=models.UUIDField(),
 )
