@@ -512,6 +512,28 @@ def test_user_model_without_username_and_with_another_address_field(request_rese
         assert ModelUserStore().get("7") is None
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("for_update", [False, True])
+@pytest.mark.parametrize("key", [2**31 - 1, 2**31, 2**63 - 1])
+def test_key_may_be_as_large_as_its_column_holds(settings, key, for_update):
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.support.people"]
+    settings.AUTH_USER_MODEL = "people.Member"
+    model = get_user_model()
+    with table_of(model), transaction.atomic():
+        model.objects.create(pk=key, email="jane@example.com")
+        assert ModelUserStore().get(str(key), for_update=for_update).user.pk == key
+
+
+@pytest.mark.parametrize("for_update", [False, True])
+def test_user_model_may_be_a_proxy(jane, for_update):
+    from tests.support.people.models import Customer
+
+    store = ModelUserStore()
+    store.model = Customer
+    with transaction.atomic():
+        assert type(store.get(str(jane.pk), for_update=for_update).user) is Customer
+
+
 # Fingerprints
 
 
