@@ -1,10 +1,10 @@
 """What opening a link and redeeming it cost, the site's hasher apart.
 
-    python -m benchmarks.steps           # SQLite, PostgreSQL, and one that plans statements once
+    python -m benchmarks.steps           # on SQLite and PostgreSQL, as it comes and planning once
     python -m benchmarks.steps --write   # into docs/benchmarks.md
 
 Requests go straight into the site's WSGI application. The hasher is one that takes no time. The
-floor's request (`benchmarks.sites.floor`) is asked each time too, by the same process.
+floor's request (`benchmarks.sites.floor`) is asked for each person, too, in the same process.
 """
 
 import argparse
@@ -21,11 +21,13 @@ from benchmarks.report import said_now, show, write
 from benchmarks.runner import ROOT, alone
 from benchmarks.sites import CSRF, SITES, environ
 
-DATABASES: dict[str, tuple[str, dict[str, str]]] = {
+# Vendor, and variables of the process.
+CASES: dict[str, tuple[str, dict[str, str]]] = {
     **{label: (vendor, {}) for vendor, label in VENDORS.items()},
     "PostgreSQL that plans statements once": ("postgresql", {"BENCHMARK_PREPARED": "1"}),
 }
 
+PAGE = "/dbconnections/reset/"
 PASSWORD = "Wandering-Fjord-42"  # noqa: S105
 
 FLOOR = "floor"
@@ -51,7 +53,7 @@ def main() -> None:
         "|---|---|---|---|---|",
     ]
     judged = []
-    for label, (vendor, variables) in DATABASES.items():
+    for label, (vendor, variables) in CASES.items():
         steps = measure(vendor, options.people, **variables)
         floor = statistics.median(steps[FLOOR]["wall"])
         for step, found in steps.items():
@@ -88,7 +90,10 @@ def measure(vendor: str, people: int, **variables: str) -> dict[str, Any]:
 
 
 def walk(people: int) -> dict[str, Any]:
-    """Have as many people follow their link, see the page and set a password."""
+    """Have as many people follow their link, see the page and set a password.
+
+    Return the times of each step and of the floor, in milliseconds, and its numbers of statements.
+    """
     import django
 
     django.setup()
@@ -115,12 +120,11 @@ def walk(people: int) -> dict[str, Any]:
             "new_password1": PASSWORD,
             "new_password2": PASSWORD,
         }
-        page = "/dbconnections/reset/"
         asked = {
             FLOOR: (environ(SITES["floor"], f"user{number}@example.com", "10.1.0.1"), 200),
             FOLLOWING: (page_request(links.mailed_url(ticket_id), None, cookie, number), 302),
-            OPENING: (page_request(page, None, cookie, number), 200),
-            SETTING: (page_request(page, fields, cookie, number), 302),
+            OPENING: (page_request(PAGE, None, cookie, number), 200),
+            SETTING: (page_request(PAGE, fields, cookie, number), 302),
         }
         for step, (request, status) in asked.items():
             seen: list[str] = []

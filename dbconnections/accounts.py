@@ -15,7 +15,15 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import IntegrityError, router, transaction
-from django.db.models import AutoField, BigAutoField, Manager, Model, QuerySet, UUIDField
+from django.db.models import (
+    AutoField,
+    BigAutoField,
+    BigIntegerField,
+    Manager,
+    Model,
+    QuerySet,
+    UUIDField,
+)
 from django.db.models.functions import Lower
 from django.utils.module_loading import import_string
 
@@ -175,12 +183,12 @@ def canonical(text: str) -> str:
 
 
 def _is_plain(model: type[Model]) -> bool:
-    """Say whether neither a manager nor a key of its own can add to a query for a user."""
+    """Say whether the model's manager and key are Django's own, so that neither adds to a query."""
     manager: Any = model._default_manager
     return (
         all(
             getattr(getattr(manager, name), "__func__", None) is getattr(Manager, name)
-            for name in ("get_queryset", "all", "filter")
+            for name in ("get_queryset", "all")
         )
         and manager._queryset_class is QuerySet
         and manager._db is None
@@ -189,17 +197,14 @@ def _is_plain(model: type[Model]) -> bool:
     )
 
 
-# Compiled, a query for more than its column can hold is an error on SQLite, and for 0 on MySQL; the
-# ORM takes any number.
-MAX_COMPILED_KEY = 2**31 - 1
+# The ORM asks for nothing where a column cannot hold a key. Compiled, the query would go to the
+# database, and SQLite refuses more than 64 bits, Django a 0 on MySQL.
+MAX_COMPILED_KEY = BigIntegerField.MAX_BIGINT
 
 
 @cache
 def _by_key(model: type[Model], *, for_update: bool) -> PreparedQuery[Any]:
-    """Return the query for a user by key, compiled once.
-
-    What a site patches into managers or fields after that, it does not notice.
-    """
+    """Return the query for a user by key, compiled once; only for a model that `_is_plain`."""
     users = model._default_manager.all().order_by()
     route = router.db_for_read
     if for_update:
@@ -289,12 +294,15 @@ class ModelUserStore:
         fits = not isinstance(key, int) or 0 < key <= MAX_COMPILED_KEY
         if fits and holds_all and _is_plain(self.model):
             return _by_key(self.model, for_update=for_update).first(pk=key)
+        users = self.get_queryset().filter(pk=key)
         if not for_update:
-            return self.get_queryset().filter(pk=key).first()
-        if not holds_all and not self.get_queryset().filter(pk=key).exists():
-            return None
-        # By key alone: DISTINCT and FOR UPDATE exclude each other.
-        return self.model._default_manager.filter(pk=key).select_for_update().first()
+            return users.first()
+        if not holds_all:
+            # DISTINCT and FOR UPDATE exclude each other: asked first, then locked by key alone.
+            if not users.exists():
+                return None
+            users = self.model._default_manager.all().filter(pk=key)
+        return users.select_for_update().first()
 
     def _holds_all(self) -> bool:
         """Say whether every user is in this store, so that finding one need not ask it."""

@@ -448,7 +448,10 @@ class Connection(Branded):
 
 
 def enabled_pairs() -> models.QuerySet[Any]:
-    """Return each active client with each active database connection enabled for it."""
+    """Return each active client with each active database connection enabled for it.
+
+    What `_serves` asks of a ticket.
+    """
     pairs: models.QuerySet[Any] = Connection.clients.through.objects.filter(
         client__is_active=True,
         connection__is_active=True,
@@ -531,25 +534,23 @@ _REPORTS = ("delivered_at", "bounced_at", "rejected_at", "complained_at")
 class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
     def of_account(self, account_id: str, user_store: str) -> "ResetTicketQuerySet":
         """Tickets bound to an account, through whichever connection to its store."""
-        store = Connection.objects.filter(pk=OuterRef("connection_id")).order_by()
-        return self.filter(
-            Exact(Subquery(store.values("user_store")), user_store), account=account_id
-        )
+        # By key, for the same reason as in `_serves`.
+        connection = Connection.objects.filter(pk=OuterRef("connection_id")).order_by()
+        has_store = Exact(Subquery(connection.values("user_store")), user_store)
+        return self.filter(has_store, account=account_id)
 
     def with_state(self) -> "ResetTicketQuerySet":
         """Annotate each ticket with its ``current_state`` by the database's clock."""
 
         def reached(steps: Iterable[tuple[str, TicketState]]) -> list[When]:
-            return [
-                When(Q((f"{column}__isnull", False)), Value(state.value)) for column, state in steps
-            ]
+            return [When(Q((f"{column}__isnull", False)), Value(state)) for column, state in steps]
 
         return self.annotate(  # type: ignore[no-redef]  # declared on the model for readers
             current_state=Case(
                 *reached(_ENDINGS),
-                When(expires_at__lte=DatabaseNow(), then=Value(TicketState.EXPIRED.value)),
+                When(expires_at__lte=DatabaseNow(), then=Value(TicketState.EXPIRED)),
                 *reached(_PROGRESS),
-                default=Value(TicketState.REQUESTED.value),
+                default=Value(TicketState.REQUESTED),
                 output_field=models.CharField(),
             )
         )
@@ -581,12 +582,12 @@ class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
 
 
 def _serves() -> Q:
-    """Say of a ticket whether its client and connection are active and still belong together.
+    """Say of a ticket whether its client and connection are still one of the `enabled_pairs`.
 
-    No joins: an UPDATE through one is split into SELECT and UPDATE on some databases, and would
-    then no longer be one atomic test and change. Nor ``Exists``: PostgreSQL plans that together
-    with all else, which takes it longer than these three looks by key, or lists first all that
-    it can find.
+    Three subqueries, each by a key; where one finds nothing, the answer is NULL, which is no. A
+    join would have an UPDATE split into SELECT and UPDATE on some databases, no longer one atomic
+    test and change. In an ``Exists``, PostgreSQL plans a join together with the rest of the
+    statement, which takes longer, or reads every pair first.
     """
     client = Client.objects.filter(pk=OuterRef("client_id"))
     connection = Connection.objects.filter(pk=OuterRef("connection_id"), strategy=DATABASE_STRATEGY)
@@ -731,7 +732,7 @@ class ResetTicket(models.Model):
 
     # Annotated by `with_state()` and `whole()`.
     current_state: str
-    serves: bool
+    serves: bool | None
     # Set by delivery: when it took the ticket up, by the database's clock.
     begun_at: datetime
 
@@ -800,7 +801,8 @@ class ResetTicket(models.Model):
         return sorted(steps, key=lambda step: step[1])
 
 
-# `whole`, by the key of a ticket; compiled once, as each step of a person's looks it up.
+# `whole`, by the key of a ticket, so without an order; compiled once, as each step of a person's
+# looks it up.
 whole_ticket = PreparedQuery(
     ResetTicket,
     lambda pk: ResetTicket.objects.whole().filter(pk=pk).order_by(),

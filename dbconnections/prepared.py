@@ -106,7 +106,7 @@ class PreparedQuery(Generic[M]):
 
     ``build`` makes its ``QuerySet`` from parameters given by name, ``fields`` are their types,
     and ``route`` is the router's method that names the database. The SQL must be the same
-    whatever the parameters say; none is None. One that locks its row must run within a
+    whatever the parameters say; None is refused. One that locks its row must run within a
     transaction.
     """
 
@@ -140,9 +140,9 @@ class PreparedQuery(Generic[M]):
             and connection.get_autocommit()
             and connection.features.supports_transactions
         ):
-            # Django says so while it compiles; no lock outlasts its transaction.
+            # Django refuses it while it compiles, which happens once; a lock needs one at each use.
             raise transaction.TransactionManagementError(
-                "A row can be locked within a transaction only."
+                "select_for_update cannot be used outside of a transaction."
             )
         filled = _filled(selection.parameters, parameters, connection)
         with connection.cursor() as cursor:
@@ -178,11 +178,11 @@ class PreparedQuery(Generic[M]):
     def _instance(self, selection: _Selection, row: tuple[Any, ...], connection: Any) -> M:
         # Kept on the connection, which they refer to: anywhere else they would keep it alive.
         kept = vars(connection).setdefault("_dbconnections_converters", {})
-        # Another model may have the same table.
-        kind = (self.model, selection.sql)
-        conversions = kept.get(kind)
+        # By model too: two may share a table, and convert its columns differently.
+        key = (self.model, selection.sql)
+        conversions = kept.get(key)
         if conversions is None:
-            conversions = kept[kind] = [
+            conversions = kept[key] = [
                 (index, column, convert)
                 for index, column in selection.converted
                 for convert in _converters(column, connection)
@@ -191,7 +191,7 @@ class PreparedQuery(Generic[M]):
         for index, column, convert in conversions:
             values[index] = convert(values[index], column, connection)
         own = values[: len(selection.attributes)]
-        # A list of its own, as the ORM hands it over: a model may have its say in `from_db`.
+        # Copies, as the ORM makes for each query: a `from_db` may change what it is given.
         instance = self.model.from_db(connection.alias, [*selection.attributes], own)
         for related in selection.related:
             if values[related.key] is None:
@@ -285,7 +285,7 @@ class PreparedUpdate(Generic[M]):
 
     ``build`` makes the ``QuerySet`` of the rows from parameters given by name, ``fields`` are their
     types, and ``columns`` are the values or expressions to set. The SQL must be the same whatever
-    the parameters say; none is None. It may hold subqueries, but no join: Django takes one apart
+    the parameters say; None is refused. It may hold subqueries, but no join: Django takes one apart
     into SELECT and UPDATE, on MySQL while it compiles, and would keep the keys it found then.
     """
 
