@@ -294,15 +294,15 @@ class ModelUserStore:
         fits = not isinstance(key, int) or 0 < key <= MAX_COMPILED_KEY
         if fits and holds_all and _is_plain(self.model):
             return _by_key(self.model, for_update=for_update).first(pk=key)
-        users = self.get_queryset().filter(pk=key)
         if not for_update:
-            return users.first()
-        if not holds_all:
-            # DISTINCT and FOR UPDATE exclude each other: asked first, then locked by key alone.
-            if not users.exists():
-                return None
-            users = self.model._default_manager.all().filter(pk=key)
-        return users.select_for_update().first()
+            return self.get_queryset().filter(pk=key).first()
+        # By key alone: DISTINCT and FOR UPDATE exclude each other.
+        user = self.model._default_manager.all().filter(pk=key).select_for_update().first()
+        if user is None or holds_all:
+            return user
+        # Asked of the locked user, and where it was locked: a replica may lag.
+        mine = self.get_queryset().using(user._state.db).filter(pk=key)
+        return user if mine.exists() else None
 
     def _holds_all(self) -> bool:
         """Say whether every user is in this store, so that finding one need not ask it."""

@@ -18,7 +18,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Length
+from django.db.models.functions import Coalesce, Length
 from django.db.models.lookups import Exact, GreaterThan
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
@@ -584,10 +584,10 @@ class ResetTicketQuerySet(models.QuerySet["ResetTicket"]):
 def _serves() -> Q:
     """Say of a ticket whether its client and connection are still one of the `enabled_pairs`.
 
-    Three subqueries, each by a key; where one finds nothing, the answer is NULL, which is no. A
-    join would have an UPDATE split into SELECT and UPDATE on some databases, no longer one atomic
-    test and change. In an ``Exists``, PostgreSQL plans a join together with the rest of the
-    statement, which takes longer, or reads every pair first.
+    Three subqueries, each by a key. A join would have an UPDATE split into SELECT and UPDATE on
+    some databases, no longer one atomic test and change. In an ``Exists``, PostgreSQL plans a join
+    together with the rest of the statement, which takes longer, or reads every pair first. Within a
+    statement, what is deactivated while it waits for the ticket's row still counts as active.
     """
     client = Client.objects.filter(pk=OuterRef("client_id"))
     connection = Connection.objects.filter(pk=OuterRef("connection_id"), strategy=DATABASE_STRATEGY)
@@ -596,8 +596,8 @@ def _serves() -> Q:
     )
     return (
         Q(Subquery(client.order_by().values("is_active")))
-        & Q(Subquery(connection.order_by().values("is_active")))
-        & Q(Subquery(pair.values(is_enabled=Value(True))))
+        & Q(Coalesce(Subquery(connection.order_by().values("is_active")), False))
+        & Q(Coalesce(Subquery(pair.values(is_enabled=Value(True))), False))
     )
 
 
@@ -732,7 +732,7 @@ class ResetTicket(models.Model):
 
     # Annotated by `with_state()` and `whole()`.
     current_state: str
-    serves: bool | None
+    serves: bool
     # Set by delivery: when it took the ticket up, by the database's clock.
     begun_at: datetime
 

@@ -402,6 +402,36 @@ def test_store_gets_none_but_its_own(jane, for_update):
         assert store.get(str(joe.pk), for_update=for_update) is None
 
 
+def test_user_who_leaves_the_store_while_locked_is_not_found(jane):
+    customers = Group.objects.create(name="customers")
+    customers.user_set.add(jane)
+    store = ModelUserStore(filter={"groups__name": "customers"})
+    statements = []
+
+    def leave_after_the_first(execute, sql, *rest):
+        result = execute(sql, *rest)
+        statements.append(sql)
+        if len(statements) == 1:
+            customers.user_set.clear()
+        return result
+
+    with transaction.atomic(), database.execute_wrapper(leave_after_the_first):
+        assert store.get(str(jane.pk), for_update=True) is None
+    assert ("FOR UPDATE" in statements[0]) == database.features.has_select_for_update
+
+
+class ReadsElsewhere:
+    def db_for_read(self, model, **hints):
+        return "replica"
+
+
+def test_replica_is_not_asked_whether_a_locked_user_is_in_the_store(jane, settings):
+    store = ModelUserStore(filter={"is_active": True})
+    settings.DATABASE_ROUTERS = [ReadsElsewhere()]
+    with transaction.atomic():
+        assert store.get(str(jane.pk), for_update=True).login == "jane"
+
+
 class WithoutJane(UserManager):
     def get_queryset(self):
         return super().get_queryset().exclude(username="jane")

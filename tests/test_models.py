@@ -226,7 +226,7 @@ def test_ticket_serves_while_client_and_connection_do(end):
     assert ResetTicket.objects.whole().get().serves
     end(ticket)
     assert not ResetTicket.objects.redeemable().exists()
-    assert not ResetTicket.objects.whole().get().serves
+    assert ResetTicket.objects.whole().get(serves=False) == ticket
 
 
 def test_ticket_that_is_bound_to_nobody_is_not_redeemable():

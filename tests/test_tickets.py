@@ -472,11 +472,16 @@ def test_newer_one_for_the_same_key_in_another_store_takes_no_link_away(
     assert tickets.open(ticket.pk)
 
 
-def test_newer_one_through_another_connection_of_the_store_takes_the_link_away(ticket, jane, app):
+@pytest.mark.parametrize("is_active", [True, False])
+def test_newer_one_through_another_connection_of_the_store_takes_the_link_away(
+    ticket, jane, app, is_active
+):
+    Connection.objects.update(is_active=is_active)
     other = Connection.objects.create(name="Other")
     other.clients.add(app)
     ResetTicketFactory(client=app, connection=other, email=jane.email)
     assert deliver_due() == {"sent": 1}
+    Connection.objects.update(is_active=True)
     with pytest.raises(TicketRefused, match="superseded"):
         tickets.open(ticket.pk)
 
