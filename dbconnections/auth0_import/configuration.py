@@ -138,28 +138,15 @@ def _plan_client(
     if client.flag("global") or name == "All Applications":
         return  # Auth0's own, which no caller names
     label = Fields({}, f"{client.path} {name}".rstrip(), client)
+    enabled = by_name.setdefault(name, [])
     if _is_machine(client):
         plan.note(label, _("for machines, which never ask for a reset; left out."))
-        by_name.setdefault(name, [])
         return
-    if not client_id:
-        by_name.setdefault(name, [])
-        plan.note(
-            label,
-            _(
-                "has no client_id, which its callers send; left out. Export again with "
-                "AUTH0_EXPORT_IDENTIFIERS=true, or write it into the file."
-            ),
-        )
-        return
-    if (
-        not _passes(validate_identifier, client_id)
-        or not 0 < len(name) <= 100
-        or not name.isprintable()
-    ):
-        plan.note(label, _("has a client_id or a name that cannot be kept; left out."))
-        return
-    by_name.setdefault(name, []).append(client_id)
+    if flaw := _flaw_of_client(client_id, name):
+        plan.note(label, flaw)
+        plan = _without(plan)
+    else:
+        enabled.append(client_id)
     values: dict[str, Any] = {"name": name}
     if takes_password:
         values["accepts_password"] = True
@@ -178,6 +165,24 @@ def _plan_client(
         _propose_way_back(plan, label, client.texts("callbacks"))
     plan.clients.append(PlannedClient(client_id, values, origins))
     _name_unread(plan, label, client, _SILENT_CLIENT)
+
+
+def _flaw_of_client(client_id: str, name: str) -> str:
+    """Return why a client is left out, or an empty text."""
+    if not client_id:
+        return _(
+            "has no client_id, which its callers send; left out. Export again with "
+            "AUTH0_EXPORT_IDENTIFIERS=true, or write it into the file."
+        )
+    has_name = 0 < len(name) <= 100 and name.isprintable()
+    if not has_name or not _passes(validate_identifier, client_id):
+        return _("has a client_id or a name that cannot be kept; left out.")
+    return ""
+
+
+def _without(plan: Plan) -> Plan:
+    """Return a plan for what is left out: read on all the same, for its problems."""
+    return Plan(problems=plan.problems)
 
 
 def _is_machine(client: Fields) -> bool:
@@ -258,7 +263,7 @@ def _plan_connection(
     label = Fields({}, f"{connection.path} {name}".rstrip(), connection)
     if not _passes(validate_connection_name, name):
         plan.note(label, _("has no name that can be kept; left out."))
-        return
+        plan = _without(plan)
     values = dict(shared)
     _keep(plan, label, values, "connection_id", connection.text("id"), validate_identifier, "id")
     options = connection.table("options")

@@ -28,7 +28,9 @@ def read_configuration(path: Path) -> dict[str, Any]:
     Raises ``ExportError`` without any of the file's content in it, which may hold secrets.
     """
     if path.is_dir():
-        return _read_directory(path)
+        if not (inside := path / "tenant.yaml").is_file():
+            return _read_directory(path)
+        path = inside  # the directory that a YAML file was exported to
     data = _read_yaml(path)
     if not isinstance(data, dict):
         raise ExportError(_("%(path)s: must hold one object.") % {"path": path})
@@ -53,10 +55,11 @@ def _read_yaml(path: Path) -> Any:
         # Without its snippet of the file.
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         reason = _without_quotes(error.problem or "")
-    except (yaml.YAMLError, ValueError):
-        line, reason = 0, _("a character that YAML does not allow")
+    except (yaml.YAMLError, ValueError) as error:
+        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        reason = _("a character that YAML does not allow")
     except RecursionError:
-        line, reason = 0, _("nested too deeply")
+        raise ExportError(_("%(path)s: nested too deeply.") % {"path": path}) from None
     raise ExportError(
         _("%(path)s, line %(line)d: this is not YAML: %(reason)s.")
         % {"path": path, "line": line, "reason": reason}

@@ -45,6 +45,7 @@ class Fields:
         self.placeholders: dict[str, None] = parent.placeholders if parent else {}
         self._data = data
         self._read: set[str] = set()
+        self._complained: set[str] = set()
 
     def text(self, name: str) -> str:
         text: str = self._value(name, str, _("a text"), "")
@@ -137,6 +138,9 @@ class Fields:
         return True
 
     def _complain(self, name: str, wanted: str, value: Any) -> None:
+        if name in self._complained:
+            return  # asked for a second time
+        self._complained.add(name)
         self.problems.append(
             _("%(path)s: must be %(wanted)s, and is %(type)s.")
             % {"path": self._path_of(name), "wanted": wanted, "type": type(value).__name__}

@@ -21,6 +21,18 @@ class Loader(yaml.SafeLoader):
             return self.DEFAULT_SCALAR_TAG
         return tag
 
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        # PyYAML would take the last of two; what the first holds would be lost without a word.
+        seen: set[tuple[str, str]] = set()
+        for key, _value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, "found a key for the second time", key.start_mark
+                    )
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
             # With a tag of its own (`!!int 1:30`) it has not passed `resolve`.

@@ -128,17 +128,19 @@ def _import_batch(
     left_out = new = present = 0
     for number, user in chunk:
         connection = user.connection or (next(iter(stores)) if len(stores) == 1 else "")
-        losses = set(user.losses & LEFT_OUT)
+        # The first reason counts, so that the reasons add up.
+        reasons = user.losses & LEFT_OUT
+        reason = next((loss for loss in Loss if loss in reasons), None)
         # Before `seen`: who signed up with somebody else's address must not keep out its owner.
-        if verified_only and Loss.UNVERIFIED in user.losses:
-            losses.add(Loss.VERIFIED_ONLY)
-        if not losses and connection not in stores:
-            losses = {Loss.UNKNOWN_CONNECTION}
-        if not losses and not seen.add(stores[connection], user):
-            losses = {Loss.DUPLICATE}
-        if losses:
+        if not reason and verified_only and Loss.UNVERIFIED in user.losses:
+            reason = Loss.VERIFIED_ONLY
+        if not reason and connection not in stores:
+            reason = Loss.UNKNOWN_CONNECTION
+        if not reason and not seen.add(stores[connection], user):
+            reason = Loss.DUPLICATE
+        if reason:
             left_out += 1
-            lost += [(loss, number) for loss in losses]
+            lost.append((reason, number))
         else:
             by_store.setdefault(stores[connection], []).append((number, user))
     for name, entries in by_store.items():

@@ -223,6 +223,25 @@ def test_clients_of_one_name_are_not_guessed():
     assert any("several clients are called 'App'" in note for note in plan.notes)
 
 
+def test_what_is_left_out_is_read_on_for_its_problems():
+    wrong = {"client_id": 5, "name": "App", "web_origins": "foo", "callbacks": 3}
+    plan = plan_of(
+        {
+            "clients": [wrong, {"name": "", "client_id": "one", "logo_uri": 7}],
+            "databases": [{"options": 5, "enabled_clients": "App"}],
+        }
+    )
+    assert [problem.partition(":")[0] for problem in plan.problems] == [
+        "clients[0].client_id",
+        "clients[0].web_origins",
+        "clients[0].callbacks",
+        "clients[1].logo_uri",
+        "databases[0].options",
+        "databases[0].enabled_clients",
+    ]
+    assert (plan.clients, plan.connections, len(plan.notes)) == ([], [], 3)
+
+
 def test_twice_the_same_is_a_problem():
     twins = [{"name": "A", "client_id": "one"}, {"name": "B", "client_id": "one"}]
     assert plan_of({"clients": twins}).problems == ["client_id one: twice in the export."]

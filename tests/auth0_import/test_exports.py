@@ -90,6 +90,26 @@ def test_error_of_yaml_is_told_with_its_place(yaml_file):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("clients: []\ntenant: {}\nclients: []", "line 3: this is not YAML: found a key for the"),
+        ("tenant:\n  name: a\n  name: b", "line 3: this is not YAML: found a key for the second"),
+        ("tenant:\n  name: a\0", "line 2: this is not YAML: a character that YAML does not"),
+        ("tenant: !!map secret-word", "line 1: this is not YAML: expected a mapping node"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_would_be_lost_or_crash_is_refused(yaml_file, text, complaint):
+    with pytest.raises(ExportError, match=complaint):
+        read_configuration(yaml_file(text))
+
+
+def test_directory_that_a_yaml_file_was_exported_to(yaml_file):
+    path = yaml_file("tenant: {friendly_name: Acme}")
+    assert read_configuration(path.parent) == {"tenant": {"friendly_name": "Acme"}}
+
+
 def test_numbers_to_base_60_are_texts(yaml_file):
     text = "a: 1:30\nb: -1:30.5\nc: 90\nd: 1.5\n"
     expected = {"a": "1:30", "b": "-1:30.5", "c": 90, "d": 1.5}

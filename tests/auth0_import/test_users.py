@@ -129,6 +129,15 @@ def test_unverified_address_can_be_left_out_and_then_takes_no_place(export):
     }
 
 
+def test_reasons_to_leave_users_out_add_up(export):
+    social = user(email_verified=False, connection="google-oauth2", _id=None)
+    social |= {"user_id": "google-oauth2|1", "identities": [{"provider": "google-oauth2"}]}
+    nobody = social | {"email": None}
+    tally = run(export(social, nobody, user(email_verified=False)), verified_only=True)
+    assert tally.left_out == sum(tally.counts.values()) == 3
+    assert tally.lines == {Loss.SOCIAL: [1, 2], Loss.VERIFIED_ONLY: [3]}
+
+
 def test_user_without_a_hash_has_no_password(export):
     assert lost(export(user(passwordHash=None))) == {Loss.NO_HASH: [1]}
     assert not User.objects.get().has_usable_password()
