@@ -45,7 +45,7 @@ class Fields:
         self.placeholders: dict[str, None] = parent.placeholders if parent else {}
         self._data = data
         self._read: set[str] = set()
-        self._complained: set[str] = set()
+        self._told: set[str] = set()
 
     def text(self, name: str) -> str:
         text: str = self._value(name, str, _("a text"), "")
@@ -131,20 +131,25 @@ class Fields:
     def _is_unstorable(self, name: str, value: Any) -> bool:
         if not self.of_tenant or type(value) is not str or is_storable(value):
             return False
-        self.problems.append(
+        self._tell(
+            name,
             _("%(path)s: holds a NUL character or half a surrogate pair, which cannot be kept.")
-            % {"path": self._path_of(name)}
+            % {"path": self._path_of(name)},
         )
         return True
 
     def _complain(self, name: str, wanted: str, value: Any) -> None:
-        if name in self._complained:
-            return  # asked for a second time
-        self._complained.add(name)
-        self.problems.append(
+        self._tell(
+            name,
             _("%(path)s: must be %(wanted)s, and is %(type)s.")
-            % {"path": self._path_of(name), "wanted": wanted, "type": type(value).__name__}
+            % {"path": self._path_of(name), "wanted": wanted, "type": type(value).__name__},
         )
+
+    def _tell(self, name: str, problem: str) -> None:
+        """Add a problem with a value, the first time that it is asked for."""
+        if name not in self._told:
+            self._told.add(name)
+            self.problems.append(problem)
 
     def _path_of(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name

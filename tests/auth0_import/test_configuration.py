@@ -224,7 +224,7 @@ def test_clients_of_one_name_are_not_guessed():
 
 
 def test_what_is_left_out_is_read_on_for_its_problems():
-    wrong = {"client_id": 5, "name": "App", "web_origins": "foo", "callbacks": 3}
+    wrong = {"client_id": 5, "name": "App", "web_origins": "foo", "callbacks": ["a\0"]}
     plan = plan_of(
         {
             "clients": [wrong, {"name": "", "client_id": "one", "logo_uri": 7}],
@@ -234,7 +234,7 @@ def test_what_is_left_out_is_read_on_for_its_problems():
     assert [problem.partition(":")[0] for problem in plan.problems] == [
         "clients[0].client_id",
         "clients[0].web_origins",
-        "clients[0].callbacks",
+        "clients[0].callbacks[0]",
         "clients[1].logo_uri",
         "databases[0].options",
         "databases[0].enabled_clients",
